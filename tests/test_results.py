@@ -1,5 +1,6 @@
 """Numbers that benchmarks/RESULTS.md prints of lifelong-learning studies, against the stored results."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from scipy.stats import t as student
 
 from lifelong_lb import load_results
+from lifelong_lb.config import expand, read_study
+from lifelong_lb.studies.stream_images import images_of
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 STORED = BENCHMARKS / "results" / "lifelong"
@@ -136,6 +139,105 @@ def test_a_family_has_four_comparisons_corrected_together():
     assert table["difference"].tolist() == pytest.approx([-0.45, -0.45, -0.45, 0])
     assert table["p"].tolist() == pytest.approx([2 / 256] * 3 + [1])
     assert table["p_holm"].tolist() == pytest.approx([8 / 256] * 3 + [1])
+
+
+SMALL = {"B0 Inc10, first five": "b0-inc10-small", "B50 Inc10": "b50-inc10-small"}
+
+
+def test_the_table_of_small_class_incremental_studies():
+    page = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8").split("## Class-incremental tables, made small")[1]
+    rows = [
+        re.split(r" \| ", line.strip("| ")) for line in page.split("\n## ")[0].splitlines() if line.startswith("| B")
+    ]
+    printed = {(stream, strategy.strip("`"), rule): numbers for stream, strategy, rule, *numbers in rows}
+    for stream, folder in SMALL.items():
+        runs = pd.read_csv(BENCHMARKS / "results" / "class-incremental" / folder / "results.csv")
+        for run in runs[runs["status"] == "done"].itertuples():
+            assert printed.pop((stream, run.strategy, run.rule)) == [
+                f"{100 * run.average_accuracy_by_images:.1f}",
+                f"{100 * run.average_incremental_accuracy_by_images:.1f}",
+                f"{run.gradient_evaluations:,}",
+                f"{run.train_seconds:.0f}",
+            ]
+        study = read_study(BENCHMARKS / "studies" / "class-incremental" / f"{folder}.yaml")
+        assert {run.config.run_id for run in expand(study)} == set(runs["run"])
+    assert not printed
+
+
+STREAMS = runpy.run_path(str(BENCHMARKS / "streams.py"))
+STREAM_STUDIES = sorted(STREAMS["STUDIES"].glob("*.yaml"))
+
+
+def stream_runs(study):
+    runs = pd.read_csv(STREAMS["RESULTS"] / study / "results.csv")
+    return runs[runs["status"] == "done"]
+
+
+@pytest.mark.parametrize("path", STREAM_STUDIES, ids=lambda path: path.stem)
+def test_the_table_of_a_study_of_streams(path):
+    page = STREAMS["PAGE"].read_text(encoding="utf-8")
+    lines = page.split(f"<!-- results of {path.stem} -->")[1].strip().split("\n\n")[0].splitlines()[2:]
+    runs, found = stream_runs(path.stem), {}
+    for line in lines:
+        stream, strategy, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        for rule, cell in zip(STREAMS["RULES"], cells, strict=True):
+            found[stream, "naive" if strategy == "fine-tuning" else strategy, rule] = cell
+    stored = runs.groupby(["stream", "strategy", "rule"])["average_accuracy"]
+    assert found == {key: f"{100 * one.mean():.1f} ± {100 * one.std(ddof=1):.1f}" for key, one in stored}
+
+
+@pytest.mark.parametrize("path", STREAM_STUDIES, ids=lambda path: path.stem)
+def test_the_stored_runs_are_those_of_the_study_file(path):
+    study = read_study(path)
+    assert study.name == path.stem
+    assert {run.config.run_id for run in expand(study)} == set(stream_runs(path.stem)["run"])
+
+
+def test_sentences_about_streams_hold():
+    def mean(study, stream, strategy, metric="average_accuracy"):
+        runs = stream_runs(study)
+        return 100 * runs[(runs["stream"] == stream) & (runs["strategy"] == strategy)].groupby("rule")[metric].mean()
+
+    experiences = {"5 equal": 5, "4 then 2": 4, "2-3-5": 3, "listed": 3}
+    for stream, number in experiences.items():
+        assert (abs(mean("unequal-digits", stream, "naive") - 100 / number) < 3).all()
+    three, more = (
+        [mean("unequal-digits", stream, "replay").mean() for stream, n in experiences.items() if (n == 3) == few]
+        for few in (True, False)
+    )
+    assert min(three) > max(more)
+
+    for stream in ("50 then 10", "10 equal"):
+        assert mean("b50-inc10", stream, "naive", "average_accuracy_by_images").round(1).isin([3.9, 4.0]).all()
+    fewer, equal = (mean("b50-inc10", stream, "naive") for stream in ("50 then 10", "10 equal"))
+    assert (fewer > equal).all()
+
+    orders = stream_runs("class-orders").query("strategy == 'naive'").groupby(["stream", "rule"])["average_accuracy"]
+    deviations = orders.std().unstack("rule")
+    assert (deviations.loc["an order per seed"] >= 2 * deviations.drop("an order per seed")).all(axis=None)
+
+    raw, statistics, numbers = (mean("normalise", s, "replay") for s in ("in 0..1", "dataset", "numbers"))
+    assert (statistics - raw > 15).all()
+    assert (numbers >= statistics).all()
+
+    lost, kept = (mean("sources-digits", "MNIST-USPS-digits", s, "forgetting") for s in ("naive", "replay"))
+    assert lost.between(30, 36).all()
+    assert (kept < 5).all()
+    naive, replay = (mean("sources-characters", "all classes", strategy) for strategy in ("naive", "replay"))
+    assert (replay - naive < 4).all()
+    assert (mean("folders-alphabets", "by task", "naive") > mean("folders-alphabets", "all classes", "replay")).all()
+    for strategy in ("naive", "replay"):
+        assert (mean("vectors", "wine as it is", strategy) <= 50).all()
+        assert (mean("vectors", "wine CSV", strategy) > 85).all()
+
+
+def test_tables_of_scikit_learn_are_written_as_vectors(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["tables.py", str(tmp_path)])
+    runpy.run_path(str(STREAMS["STUDIES"] / "tables.py"), run_name="__main__")
+    streams = read_study(STREAMS["STUDIES"] / "vectors.yaml").streams
+    images = images_of(streams, [tmp_path])
+    assert [(len(one.train), len(one.test)) for one in images] == [(1442, 355), (144, 34), (144, 34), (120, 30)]
+    assert images[3].stream.class_order == (0, 2, 1)
 
 
 PRETRAINED = runpy.run_path(str(BENCHMARKS / "pretrained.py"))

@@ -13,6 +13,9 @@ from lifelong_lb.cli.stdio import make_stdio_tolerant
 from lifelong_lb.descriptors import open_closed_descriptors
 from lifelong_lb.untrusted import shortened
 
+COMPUTING = ("run", "tune", "landscape")
+"""Commands that compute: what has been finished is kept if one fails."""
+
 for _name in (
     "running",
     "reporting",
@@ -40,7 +43,9 @@ def main() -> None:
         code = INTERRUPTED
     except OSError as error:
         where = f"{shortened(str(error.filename), 1000)}: " if error.filename else ""
-        show(f"error: {where}{error.strerror or error}; finished runs are kept", err=True)
+        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        kept = "; finished runs are kept" if command in COMPUTING else ""
+        show(f"error: {where}{error.strerror or error}{kept}", err=True)
         code = SOME_RUNS_NOT_DONE
     except typer.Exit as stop:
         code = stop.exit_code

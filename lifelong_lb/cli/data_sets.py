@@ -17,8 +17,9 @@ from lifelong_lb.studies.options import RunOptions, flags
 def list_data(data: DataFolder = None) -> None:
     """List where each data set is found, and which are prepared."""
     from lifelong_lb.config import UserError
-    from lifelong_lb.data import DATASETS, cache_folder, data_roots, features, find_dataset
-    from lifelong_lb.data.prepared import description, entries
+    from lifelong_lb.data import DATASETS, cache_folder, data_roots, find_dataset
+    from lifelong_lb.data.cache import features
+    from lifelong_lb.data.cache.prepared import description, entries
 
     roots = data_roots(data)
     for name in DATASETS:
@@ -73,8 +74,9 @@ def verify_data() -> None:
     """
     import shutil
 
-    from lifelong_lb.data import cache_folder, features
-    from lifelong_lb.data.prepared import description, entries, verify
+    from lifelong_lb.data import cache_folder
+    from lifelong_lb.data.cache import features
+    from lifelong_lb.data.cache.prepared import description, entries, verify
 
     damaged = False
     prepared = [(entry, verify(entry), f", from {description(entry)}") for entry in entries(cache_folder())]

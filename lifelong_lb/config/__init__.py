@@ -4,6 +4,7 @@ Nothing here imports torch, so ``list`` and ``validate`` start fast.
 """
 
 from lifelong_lb.config.checks.labels import AXES, axis_labels
+from lifelong_lb.config.entries.data_errors import at_key, located, refuse
 from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.fields import Entry
 from lifelong_lb.config.entries.known_sequences import Clear10, Core50, Omniglot
@@ -67,11 +68,14 @@ __all__ = [
     "Train",
     "UserError",
     "Vectors",
+    "at_key",
     "axis_labels",
     "expand",
     "left_out",
+    "located",
     "parse_study",
     "read_study",
+    "refuse",
     "unknown_name",
     "unsupported",
 ]

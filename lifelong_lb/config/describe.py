@@ -13,7 +13,7 @@ from lifelong_lb.config.entries.strategies import NOT_OFFERED
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.errors import UserError, unknown_name
 from lifelong_lb.config.plugins.importing import load_installed
-from lifelong_lb.config.reading.presets import about_preset, preset_names
+from lifelong_lb.config.reading.presets import FOLDER, about_preset, preset_names
 
 KINDS: dict[str, Mapping[str, type[BaseModel]]] = {
     **{axis: known for axis, (_, known) in AXES.items()},
@@ -43,7 +43,9 @@ def listing(what: str | None = None, metrics: Callable[[], str] | None = None) -
     paragraphs = []
     for kind in kinds if what is None else [what]:
         if kind == "presets":
-            body = "\n".join(f"  {name:<20} {about_preset(name)}" for name in preset_names())
+            width = max(map(len, preset_names()))
+            body = "\n".join(f"  {name:<{width}} {about_preset(name)[0]}" for name in preset_names())
+            body += f"\n  (sources of their settings, and differences, are in the files: {FOLDER})"
         else:
             body = metrics() if kind == "metrics" and metrics else _entries(KINDS[kind])
         if kind == "strategies":

@@ -54,7 +54,14 @@ class UserError(ValueError):
 
     The message states the requirement, the value and the nearest valid choice. The command line prints it without a
     traceback and exits with code 2.
+
+    Attributes:
+        key: key of a stream's entry that is at fault; None if unknown.
+        located: whether the message needs no line of the study file: it has one, or concerns something else.
     """
+
+    key: str | None = None
+    located: bool = False
 
 
 def unknown_name(what: str, value: object, known: Iterable[str]) -> str:

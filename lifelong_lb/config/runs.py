@@ -41,6 +41,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "tune": "all",
         "lora": None,
         "head_hidden": [],
+        "classifier": "linear",
         "weights": None,
     },
     "stream": {

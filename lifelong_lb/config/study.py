@@ -20,8 +20,10 @@ from lifelong_lb.config.checks.stream_overrides import check_overrides
 from lifelong_lb.config.entries.fields import Settings, is_plain_text, one_or_more
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
+from lifelong_lb.config.entries.origin import Origin
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.seeds import Seeds
+from lifelong_lb.config.entries.several_sources import Sources
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
 from lifelong_lb.config.entries.stream_base import FromFiles, StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
@@ -174,7 +176,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
             study = _checked(study, merged, problems)
     problems.raise_if_any(source, raw)
     assert study is not None  # else there are problems
-    beside = tuple(_beside_its_file(stream, raw, i) for i, stream in enumerate(study.streams))
+    beside = tuple(_with_origin(stream, raw, source, i) for i, stream in enumerate(study.streams))
     study = study.model_copy(update={"streams": beside})
     models = ["model", *(f"streams[{index}].model" for index in range(len(study.streams)))]
     places = [location_of(raw, f"{model}.weights") for model in models]
@@ -240,12 +242,17 @@ def _check_together(parts: dict[str, Any], merged: bool, problems: Problems) -> 
         )
 
 
-def _beside_its_file(stream: StreamEntry, raw: Mapping[str, Any], index: int) -> StreamEntry:
-    """Attach the folder of the study file to a stream of the user's own images."""
-    if not isinstance(stream, FromFiles):
-        return stream
-    place = location_of(raw, f"streams[{index}].{stream.path_key}")
-    return stream.with_study_folder(place.folder) if isinstance(place, FileLocation) else stream
+def _with_origin(stream: StreamEntry, raw: Mapping[str, Any], source: str, index: int) -> StreamEntry:
+    """Attach the locations of a stream's keys, and the folder of the study file if the stream needs it."""
+    path = f"streams[{index}]"
+    if isinstance(stream, FromFiles):
+        place = location_of(raw, f"{path}.{stream.path_key}")
+        stream = stream.with_study_folder(place.folder) if isinstance(place, FileLocation) else stream
+    items = [f"sources[{i}]" for i in range(len(stream.sources))] if isinstance(stream, Sources) else []
+    found = {key: location_of(raw, f"{path}.{key}") for key in [*sorted(stream.model_fields_set), *items]}
+    whole = location_of(raw, path)
+    locations = {key: str(place) for key, place in {**found, "": whole}.items() if place is not None}
+    return stream.with_origin(Origin(path, source, locations))
 
 
 def _check_imported(parts: Mapping[str, Any], problems: Problems) -> None:

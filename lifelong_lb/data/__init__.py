@@ -16,17 +16,17 @@ from lifelong_lb.config import (
     unknown_name,
 )
 from lifelong_lb.data.arrays import Source
-from lifelong_lb.data.cache_files import cache_folder
+from lifelong_lb.data.cache.cache_files import cache_folder
+from lifelong_lb.data.cache.prepared import already_prepared, prepare_images
 from lifelong_lb.data.digits import DigitsSource
 from lifelong_lb.data.finding_several import find_several
 from lifelong_lb.data.five_datasets import find_five_datasets
 from lifelong_lb.data.generated import GeneratedSource
 from lifelong_lb.data.known import KNOWN
+from lifelong_lb.data.layouts.vector_files import vector_source
 from lifelong_lb.data.places import MissingImagesError
-from lifelong_lb.data.prepared import already_prepared, prepare_images
 from lifelong_lb.data.selection import limit_test_images
 from lifelong_lb.data.user_data import found, user_source
-from lifelong_lb.data.vector_files import vector_source
 
 if TYPE_CHECKING:
     from lifelong_lb.data.image_tensors import ImageData
@@ -136,7 +136,8 @@ def load_images(source: Source, cache: Path | None = None, test_images_per_class
 
     Args:
         source: the source of the images.
-        cache: folder of prepared images, see :func:`lifelong_lb.data.prepared.prepare_images`; None for the default.
+        cache: folder of prepared images, see :func:`lifelong_lb.data.cache.prepared.prepare_images`; None for the
+            default.
         test_images_per_class: number of test images to keep per class, see
             :func:`lifelong_lb.data.selection.limit_test_images`; None for all.
 

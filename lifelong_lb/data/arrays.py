@@ -136,11 +136,13 @@ class Checked:
         train: ``(N,)``, labels of the train part.
         test: ``(M,)``, labels of the test part.
         note: what was not checked; empty if everything was.
+        shape: ``(C, H, W)`` of the images; None if they were not read.
     """
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     note: str = ""
+    shape: tuple[int, ...] | None = None
 
 
 class Source(ABC):
@@ -229,7 +231,7 @@ class Source(ABC):
         """
         train, test = self.read()
         self.statistics(train)
-        return Checked(train.y, test.y)
+        return Checked(train.y, test.y, shape=train.x.shape[1:])
 
     def statistics(self, train: Arrays) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return the mean and standard deviation of each channel.

@@ -13,6 +13,7 @@ from lifelong_lb.config import (
     SplitStream,
     StreamEntry,
     UserError,
+    refuse,
     unknown_name,
 )
 from lifelong_lb.config.entries.experiences import NumpySeed
@@ -66,10 +67,10 @@ def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
     """
     if entry.classes is None:
         if min(classes) < 0:
-            raise UserError(f"{entry.name}: labels of {entry.images} must be 0 or more; got {min(classes)}")
+            refuse(entry, entry.path_key, f"labels of {entry.images} must be 0 or more; got {min(classes)}")
         if len(classes) < 2:
             got = f"one, with label {classes[0]}" if classes else "none"
-            raise UserError(f"{entry.name}: {entry.images} must have at least two classes; got {got}")
+            refuse(entry, entry.path_key, f"{entry.images} must have at least two classes; got {got}")
     else:
         _check_known(entry, entry.classes, classes)
     if isinstance(entry, DealtStream) and not isinstance(entry, SeveralSources):
@@ -80,9 +81,10 @@ def _check_known(entry: StreamEntry, number: int, classes: Sequence[int]) -> Non
     known = set(range(number))
     if set(classes) - known or (known - set(classes) and not entry.may_be_partial):
         expected = "classes among" if entry.may_be_partial else "the classes"
-        raise UserError(
-            f"{entry.name}: the train part of {entry.images} must have {expected} 0 to {number - 1}; "
-            f"got {_listed(sorted(classes))}"
+        refuse(
+            entry,
+            entry.path_key,
+            f"the train part of {entry.images} must have {expected} 0 to {number - 1}; got {_listed(sorted(classes))}",
         )
 
 
@@ -103,69 +105,75 @@ def check_test_classes(learnt: Collection[int], tested: Collection[int]) -> None
 
 
 def with_labels(entry: StreamEntry, class_names: Callable[[], Sequence[str]]) -> StreamEntry:
-    """Replace names of classes in ``experiences`` by labels.
+    """Replace names of classes in ``experiences`` and ``class_order`` by labels.
 
     Args:
         entry: the stream's entry in the study file.
         class_names: returns the data set's class names, indexed by label; none if it has none. Called only if needed.
 
     Returns:
-        The entry, or a copy whose ``experiences`` lists labels only.
+        The entry, or a copy that lists labels only.
 
     Raises:
         UserError: if a name is unknown, or two classes have it.
     """
-    listed = entry.listed_classes if isinstance(entry, SplitStream) else None
+    listed = entry.fixed_order if isinstance(entry, SplitStream) else None
     if listed is None or not any(isinstance(one, str) for one in listed):
         return entry
+    assert isinstance(entry, SplitStream)
     names = class_names()
     labels = {one: one if isinstance(one, int) else _label_of(one, entry, names) for one in listed}
+    if entry.order_key == "class_order":
+        return entry.model_copy(update={"class_order": tuple(labels[one] for one in listed)})
     groups = tuple(tuple(labels[one] for one in group) for group in entry.experiences)  # type: ignore[union-attr]
     return entry.model_copy(update={"experiences": groups})
 
 
-def _label_of(name: str, entry: StreamEntry, names: Sequence[str]) -> int:
+def _label_of(name: str, entry: SplitStream, names: Sequence[str]) -> int:
+    key = entry.order_key
     if not names:
-        raise UserError(
-            f"{entry.name}: {entry.images} has no class names; list labels in experiences; got {quoted(name)}"
-        )
+        sentence = f"{entry.images} has no class names; list labels in {key}; got {quoted(name)}"
+        refuse(entry, key, sentence)
     found = [label for label, known in enumerate(names) if known == name]
     if len(found) > 1:
-        raise UserError(
-            f"{entry.name}: classes {_listed(found)} of {entry.images} have the name {quoted(name)}; list their labels "
-            "in experiences"
+        sentence = (
+            f"classes {_listed(found)} of {entry.images} have the name {quoted(name)}; list their labels in {key}"
         )
+        refuse(entry, key, sentence)
     if not found:
-        raise UserError(f"{entry.name}: in experiences, {unknown_name('class', name, [one for one in names if one])}")
+        sentence = f"in {key}, {unknown_name('class', name, [one for one in names if one])}"
+        refuse(entry, key, sentence)
     return found[0]
 
 
 def _fixed_order(entry: SplitStream) -> tuple[int, ...] | None:
     """The order that the entry fixes, as labels; None if it fixes none."""
-    listed = entry.listed_classes
-    if listed is not None:
-        assert all(isinstance(one, int) for one in listed), listed  # with_labels was called before
-        return tuple(one for one in listed if isinstance(one, int))
-    return entry.class_order if isinstance(entry.class_order, tuple) else None
+    listed = entry.fixed_order
+    if listed is None:
+        return None
+    assert all(isinstance(one, int) for one in listed), listed  # with_labels was called before
+    return tuple(one for one in listed if isinstance(one, int))
 
 
 def _check_split(entry: DealtStream, classes: Sequence[int]) -> None:
     number, numbers = len(classes), entry.class_numbers(classes)
     if isinstance(entry.experiences, int) and number % entry.experiences:
-        raise UserError(
-            f"{entry.name}: experiences must divide the {number} classes found in the data; got {entry.experiences}"
-        )
+        sentence = f"experiences must divide the {number} classes found in the data; got {entry.experiences}"
+        refuse(entry, "experiences", sentence)
     if sum(numbers) != number:
-        raise UserError(
-            f"{entry.name}: experiences must add up to the {number} classes found in the data; "
-            f"got {_listed(numbers)}, which add up to {sum(numbers)}"
+        refuse(
+            entry,
+            "experiences",
+            f"experiences must add up to the {number} classes found in the data; "
+            f"got {_listed(numbers)}, which add up to {sum(numbers)}",
         )
     order = _fixed_order(entry) if isinstance(entry, SplitStream) else None
     if order is not None and sorted(order) != sorted(classes):
-        key = "class_order" if entry.class_order is not None else "experiences"  # type: ignore[attr-defined]
-        raise UserError(
-            f"{entry.name}: {key} must name each class found in the data once ({_listed(sorted(classes))}); "
-            f"got {_listed(order)}"
+        key = entry.order_key  # type: ignore[attr-defined]
+        refuse(
+            entry,
+            key,
+            f"{key} must name each class found in the data once ({_listed(sorted(classes))}); got {_listed(order)}",
         )
 
 

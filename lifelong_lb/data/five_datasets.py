@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lifelong_lb.config import UserError
 from lifelong_lb.config.entries.streams import FIVE_DATASETS
 from lifelong_lb.data.arrays import Arrays, Checked, Source
+from lifelong_lb.data.combined.several_parts import SeveralParts
 from lifelong_lb.data.known import KNOWN
-from lifelong_lb.data.several_parts import SeveralParts
 
 SIZE = 32
 CLASSES = 10

@@ -6,23 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lifelong_lb.data.arrays import DIGIT_NAMES, Source
-from lifelong_lb.data.cifar_python import CIFAR10, CIFAR100, CifarPythonSource, PickledFiles
-from lifelong_lb.data.core50 import Core50Files
-from lifelong_lb.data.mnist_idx import EmnistIdxSource, MnistIdxSource
-from lifelong_lb.data.parquet import ParquetSource
-from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
+from lifelong_lb.data.combined.sequences import clear10, is_clear, omniglot
+from lifelong_lb.data.layouts.cifar_python import CIFAR10, CIFAR100, CifarPythonSource, PickledFiles
+from lifelong_lb.data.layouts.core50 import Core50Files
+from lifelong_lb.data.layouts.mnist_idx import EmnistIdxSource, MnistIdxSource
+from lifelong_lb.data.layouts.parquet import ParquetSource
+from lifelong_lb.data.layouts.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
+from lifelong_lb.data.layouts.stl10 import Stl10Source
+from lifelong_lb.data.layouts.svhn import SvhnSource
+from lifelong_lb.data.layouts.unsplit_folders import EveryFifth
 from lifelong_lb.data.places import Layout, Place, download, find_source, hub_places
-from lifelong_lb.data.sequences import clear10, is_clear, omniglot
-from lifelong_lb.data.stl10 import Stl10Source
-from lifelong_lb.data.svhn import SvhnSource
-from lifelong_lb.data.unsplit_folders import EveryFifth
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 CUB_SIZE = 224
 """Height and width to which CUB-200-2011's photographs are cropped and scaled, as in Chaudhry et al. 2019."""
 
 _KUZUSHIJI = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-_LETTERS = tuple(string.ascii_lowercase)
 _BALANCED = (*string.digits, *string.ascii_uppercase, *"abdefghnqrt")
 _FASHION = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -246,7 +245,16 @@ KNOWN: dict[str, Known] = {
     ),
     "kmnist": Known("KMNIST", _in(_KMNIST_IDX, ".", "raw", "KMNIST/raw", "kmnist", "kmnist/KMNIST/raw"), "KMNIST"),
     "emnist": Known("EMNIST (balanced)", _emnist("balanced", _BALANCED), "EMNIST", ("balanced",)),
-    "emnist-letters": Known("EMNIST (letters)", _emnist("letters", _LETTERS), "EMNIST", ("letters",)),
+    **{
+        f"emnist-{split}": Known(f"EMNIST ({split})", _emnist(split, names), "EMNIST", (split,))
+        for split, names in {
+            "byclass": (*string.digits, *string.ascii_uppercase, *string.ascii_lowercase),
+            "bymerge": _BALANCED,
+            "letters": tuple(string.ascii_lowercase),
+            "digits": DIGIT_NAMES,
+            "mnist": DIGIT_NAMES,
+        }.items()
+    },
     "stl10": Known("STL-10", _in(_STL10, ".", "stl10_binary", "stl10", "stl10/stl10_binary"), "STL10", ("train",)),
     "eurosat": Known(
         "EuroSAT", _in(_EUROSAT, ".", "2750", "eurosat/2750", "eurosat", "EuroSAT", "EuroSAT/2750"), "EuroSAT"

@@ -6,7 +6,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, UserError
+from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, UserError, refuse
 from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
 from lifelong_lb.data.classes import check_test_classes
 from lifelong_lb.seeding import SELECTION, TEST_IMAGES, VALIDATION, generator
@@ -97,19 +97,19 @@ def check_images(entry: StreamEntry, train: Labels, test: Labels) -> None:
     try:
         check_test_classes(learnt.tolist(), np.unique(test).tolist())
     except UserError as error:
-        raise UserError(f"{entry.name}: in {entry.images}, {error}") from None
+        refuse(entry, entry.path_key, f"in {entry.images}, {error}")
     blurry = entry.blurry if isinstance(entry, DealtStream) else 0.0
     for label, count in zip(labels.tolist(), counts.tolist(), strict=True):
         left = min(count - _held_out(entry, count), entry.images_per_class or count)
         if entry.validation and not 0 < _held_out(entry, count) < count:
-            _refuse(entry, label, count, f"hold out a fraction of {entry.validation:g} and keep one")
+            _refuse(entry, "validation", label, count, f"hold out a fraction of {entry.validation:g} and keep one")
         if blurry and not 0 < round(left * blurry) < left:
-            _refuse(entry, label, left, f"move a fraction of {blurry:g} to other experiences and keep one")
+            _refuse(entry, "blurry", label, left, f"move a fraction of {blurry:g} to other experiences and keep one")
 
 
-def _refuse(entry: StreamEntry, label: int, count: int, purpose: str) -> NoReturn:
+def _refuse(entry: StreamEntry, key: str, label: int, count: int, purpose: str) -> NoReturn:
     number = f"{count} training image{'s' * (count != 1)}"
-    raise UserError(f"{entry.name}: class {label} of {entry.images} has {number}, too few to {purpose}")
+    refuse(entry, key, f"class {label} of {entry.images} has {number}, too few to {purpose}")
 
 
 def _held_out(entry: StreamEntry, count: int) -> int:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lifelong_lb.config import UserError
-from lifelong_lb.data.array_files import ArrayFiles
+from lifelong_lb.config import UserError, at_key
 from lifelong_lb.data.arrays import Source
-from lifelong_lb.data.cifar_python import CIFAR10, CIFAR100, CifarPythonSource
-from lifelong_lb.data.folders import entries, folders, is_picture
-from lifelong_lb.data.mnist_idx import MnistIdxSource
-from lifelong_lb.data.parquet import ParquetSource
-from lifelong_lb.data.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
+from lifelong_lb.data.layouts.array_files import ArrayFiles
+from lifelong_lb.data.layouts.cifar_python import CIFAR10, CIFAR100, CifarPythonSource
+from lifelong_lb.data.layouts.folders import entries, folders, is_picture
+from lifelong_lb.data.layouts.mnist_idx import MnistIdxSource
+from lifelong_lb.data.layouts.parquet import ParquetSource
+from lifelong_lb.data.layouts.picture_files import ClassFolders, CubFiles, TinyImageNetFiles
 from lifelong_lb.data.places import Layout, MissingImagesError
 from lifelong_lb.untrusted import encodable, quoted, shortened
 
@@ -89,7 +89,8 @@ def user_source(
     """
     images = source_at(found(source, roots, beside), image_size)
     if image_size is not None and not hasattr(images, "fit"):
-        raise UserError(f"{found(source, roots, beside)}: image_size applies only to pictures and Parquet files")
+        with at_key("image_size"):
+            raise UserError(f"{found(source, roots, beside)}: image_size applies only to pictures and Parquet files")
     return images
 
 

@@ -74,10 +74,10 @@ def build_model(
     head: nn.Module
     if entry.head in ("multi", "masked"):
         head_class = MultiHead if entry.head == "multi" else MaskedHead
-        head = head_class(features, shape.experiences, shape.classes_an_experience)
+        head = head_class(features, shape.experiences, shape.classes_an_experience, entry.classifier)
         return TaskAwareClassifier(normalise, backbone, head, precision)
     assert entry.head in ("single", "growing"), entry.head
-    head = (single_head if entry.head == "single" else growing_head)(features, shape)
+    head = (single_head if entry.head == "single" else growing_head)(features, shape, entry.classifier)
     return Classifier(normalise, backbone, head, precision)
 
 

@@ -1,6 +1,6 @@
 """Heads: map features to logits, with outputs for the whole stream or per experience."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from avalanche.models import IncrementalClassifier
@@ -8,11 +8,16 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from lifelong_lb.data.shape import Shape
+from lifelong_lb.models.cosine import CosineLinear, GrowingCosine
 from lifelong_lb.models.task_labels import on_host
 
 ABSENT = -1000.0
 """Logit of a class that an experience does not have, where experiences have different numbers of classes; Avalanche's
 growing heads mask unseen classes by the same value. Its softmax is 0 and differences of it are 0."""
+
+
+LAYERS: dict[str, Callable[[int, int], nn.Module]] = {"linear": nn.Linear, "cosine": CosineLinear}
+"""Layers from features to logits, by the name of the ``classifier`` in a study file."""
 
 
 def widths(tasks: int, classes: int | Sequence[int]) -> list[int]:
@@ -29,7 +34,7 @@ def widths(tasks: int, classes: int | Sequence[int]) -> list[int]:
 
 
 class MultiHead(nn.Module):
-    """One linear layer per experience, selected by the task label.
+    """One layer per experience, selected by the task label.
 
     All layers are created at the start. Only the layers of the tasks in a minibatch receive gradients; the gradients of
     the others stay None, so momentum, weight decay and perturbations do not affect them. If the numbers of classes
@@ -39,12 +44,13 @@ class MultiHead(nn.Module):
         features: number of features.
         tasks: T, the number of experiences.
         classes: number of classes per experience: one for all, or one each.
+        classifier: a key of :data:`LAYERS`.
     """
 
-    def __init__(self, features: int, tasks: int, classes: int | Sequence[int]) -> None:
+    def __init__(self, features: int, tasks: int, classes: int | Sequence[int], classifier: str = "linear") -> None:
         super().__init__()
         numbers = widths(tasks, classes)
-        self.layers = nn.ModuleList(nn.Linear(features, number) for number in numbers)
+        self.layers = nn.ModuleList(LAYERS[classifier](features, number) for number in numbers)
         self.classes = max(numbers)
 
     def forward(self, features: Tensor, task_labels: Tensor) -> Tensor:
@@ -74,7 +80,7 @@ class MultiHead(nn.Module):
 
 
 class MaskedHead(nn.Module):
-    """One linear layer for all classes, restricted to the classes of each sample's task.
+    """One layer for all classes, restricted to the classes of each sample's task.
 
     Equivalent to setting the other logits to minus infinity. Unlike in :class:`MultiHead`, the weights of all tasks
     form one tensor: those of other tasks have gradient zero, not None, and change under momentum and weight decay. If
@@ -84,12 +90,13 @@ class MaskedHead(nn.Module):
         features: number of features.
         tasks: T, the number of experiences.
         classes: number of classes per experience: one for all, or one each.
+        classifier: a key of :data:`LAYERS`.
     """
 
-    def __init__(self, features: int, tasks: int, classes: int | Sequence[int]) -> None:
+    def __init__(self, features: int, tasks: int, classes: int | Sequence[int], classifier: str = "linear") -> None:
         super().__init__()
         self.numbers = widths(tasks, classes)
-        self.layer = nn.Linear(features, sum(self.numbers))
+        self.layer = LAYERS[classifier](features, sum(self.numbers))
         self.tasks, self.classes = tasks, max(self.numbers)
 
     def forward(self, features: Tensor, task_labels: Tensor) -> Tensor:
@@ -111,20 +118,21 @@ class MaskedHead(nn.Module):
         return selected
 
 
-def single_head(features: int, shape: Shape) -> nn.Module:
-    """Create one linear layer for all classes of the stream.
+def single_head(features: int, shape: Shape, classifier: str) -> nn.Module:
+    """Create one layer for all classes of the stream.
 
     Args:
         features: number of features.
         shape: shape of the stream.
+        classifier: a key of :data:`LAYERS`.
 
     Returns:
         The layer.
     """
-    return nn.Linear(features, shape.classes)
+    return LAYERS[classifier](features, shape.classes)
 
 
-def growing_head(features: int, shape: Shape) -> nn.Module:
+def growing_head(features: int, shape: Shape, classifier: str) -> nn.Module:
     """Create Avalanche's incremental classifier.
 
     Outputs are added when their classes first occur; outputs of unseen classes are masked.
@@ -132,11 +140,13 @@ def growing_head(features: int, shape: Shape) -> nn.Module:
     Args:
         features: number of features.
         shape: shape of the stream.
+        classifier: a key of :data:`LAYERS`.
 
     Returns:
         The module.
     """
-    head: nn.Module = IncrementalClassifier(features, initial_out_features=shape.first_classes)
+    kind = IncrementalClassifier if classifier == "linear" else GrowingCosine
+    head: nn.Module = kind(features, initial_out_features=shape.first_classes)
     return head
 
 

@@ -26,6 +26,9 @@ UNITS = (
     "experiences are numbered 0 to T-1."
 )
 SPREAD = "Numbers are means over seeds ± the sample standard deviation (divisor n - 1; none for one seed)."
+UNBOUNDED = (
+    "Student's t assumes no bounds: an interval that reaches below 0 or above 100 % shows that the seeds are too few."
+)
 BOLD = "Bold: best mean of a strategy, before rounding; not a test."
 _RUN = {
     "run": "id of the run, a hash of its configuration",

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, Vectors
+from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
 from lifelong_lb.data.classes import class_order, with_labels
 from lifelong_lb.data.experiences import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
@@ -26,6 +27,7 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     - class-incremental: p and 0,
     - domain-incremental: p - s and 0.
 
+    Where classes recur in later experiences, the label is k for the data set's label 1000 i + k, and the task label 0.
     Images are shared, not copied: an experience is a set of indices.
 
     Args:
@@ -46,31 +48,38 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     train, test = images.train.y.numpy(), images.test.y.numpy()
     chosen = select(entry, train, test, seed)
     on_validation = entry.evaluate == "validation"
-    places, measured = positions(order, train), positions(order, train if on_validation else test)
+    places = positions(order, train)
     shared = isinstance(entry, SeveralSources) and entry.shared_test and not on_validation
     learnt = experiences_of(numbers, places, chosen.learnt, seed, blurry=entry.blurry)
-    evaluated = (
-        [chosen.evaluated] * len(numbers) if shared else experiences_of(numbers, measured, chosen.evaluated, seed)
-    )
+    homes, tasks, labels = places_of(numbers, entry.scenario)
+    if isinstance(entry, SeveralSources) and entry.recurring:
+        labels = np.array(order) % LABELS_PER_SOURCE
     if isinstance(entry, Vectors):
         images = standardised(entry, images, learnt[0])
-    learning = _datasets(images.train, places, entry.scenario, numbers, learnt)
-    measuring = _datasets(images.train if on_validation else images.test, measured, entry.scenario, numbers, evaluated)
+    learning = _datasets(images.train, labels[places], tasks[places], learnt)
+    if shared:
+        evaluated = [chosen.evaluated] * len(numbers)
+        own = test % LABELS_PER_SOURCE
+        measuring = _datasets(images.test, own, np.zeros_like(own), evaluated[:1]) * len(numbers)
+    else:
+        measured = positions(order, train if on_validation else test)
+        evaluated = experiences_of(numbers, measured, chosen.evaluated, seed)
+        part = images.train if on_validation else images.test
+        measuring = _datasets(part, labels[measured], tasks[measured], evaluated)
     channels, height, width = images.train.x.shape[1:]
-    homes, tasks, labels = (each.tolist() for each in places_of(numbers, entry.scenario))
     return Stream(
         *avalanche_streams(learning, measuring),
         Shape(
             (channels, height, width),
             len(numbers),
-            max(numbers) if entry.scenario == "domain-incremental" else len(order),
+            len(order) if entry.scenario == "task-incremental" else int(labels.max()) + 1,
             numbers[0] if len(set(numbers)) == 1 else numbers,
             images.mean,
             images.std,
         ),
         order,
         images.names(order),
-        dict(zip(order, zip(homes, tasks, labels, strict=True), strict=True)),
+        dict(zip(order, zip(homes.tolist(), tasks.tolist(), labels.tolist(), strict=True), strict=True)),
         arrangement([np.array(order), *learnt, *evaluated], f"{entry.scenario}, {entry.evaluate}"),
     )
 
@@ -95,9 +104,6 @@ def places_of(numbers: Sequence[int], scenario: str) -> tuple[Indices, Indices, 
     return home, task, position if scenario == "class-incremental" else within
 
 
-def _datasets(
-    part: ImageTensors, places: Indices, scenario: str, numbers: Sequence[int], dealt: Sequence[Indices]
-) -> list[Any]:
-    _, task, label = places_of(numbers, scenario)
-    whole = labelled_dataset(part.x, torch.from_numpy(label[places]), torch.from_numpy(task[places]))
+def _datasets(part: ImageTensors, labels: Indices, tasks: Indices, dealt: Sequence[Indices]) -> list[Any]:
+    whole = labelled_dataset(part.x, torch.from_numpy(labels), torch.from_numpy(tasks))
     return [whole.subset(indices.tolist()) for indices in dealt]

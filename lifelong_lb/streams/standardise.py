@@ -5,8 +5,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lifelong_lb.config import UserError, Vectors
+from lifelong_lb.config import Vectors
 from lifelong_lb.data.image_tensors import ImageData
+from lifelong_lb.data.normalisation import check_statistics
 from lifelong_lb.data.selection import Indices
 
 
@@ -41,10 +42,6 @@ def _statistics(entry: Vectors, x: Tensor, first: Indices) -> tuple[Tensor, Tens
         # the deviation of a constant feature may be a rounding error
         constant = deviation <= 1e-12 * (1 + mean.abs())
         return mean, torch.where(constant, torch.ones_like(deviation), deviation)
+    check_statistics(entry, x.shape[1:])
     means, deviations = (torch.tensor(numbers, dtype=torch.float64) for numbers in entry.standardise)
-    if len(means) != x.shape[-1]:
-        raise UserError(
-            f"{entry.name}: standardise must have {x.shape[-1]} means and deviations, one per feature of "
-            f"{entry.images}; got {len(means)}"
-        )
     return means, deviations

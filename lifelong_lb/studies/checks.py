@@ -10,9 +10,7 @@ from lifelong_lb.config.checks.stream_overrides import stream_settings
 from lifelong_lb.config.entries.models import WITHOUT_PEFT, Timm
 from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import origins_of
-from lifelong_lb.data import cache_folder, data_roots, prepare_images
-from lifelong_lb.data.classes import with_labels
-from lifelong_lb.data.normalisation import statistics_of
+from lifelong_lb.data import data_roots
 from lifelong_lb.data.progress import note
 from lifelong_lb.store import STATUSES
 from lifelong_lb.studies.devices import no_float16
@@ -20,7 +18,7 @@ from lifelong_lb.studies.executors.cluster_options import PACKAGES, check_cluste
 from lifelong_lb.studies.executors.registry import EXECUTORS
 from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.run.loggers.registry import check_loggers
-from lifelong_lb.studies.stream_images import check_labels, find_source
+from lifelong_lb.studies.stream_images import find_source, prepared
 
 
 def check_options(options: RunOptions) -> None:
@@ -108,11 +106,9 @@ def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, .
     streams = list({repr(stream): stream for study in studies for stream in study.streams}.values())
     sources = [find_source(stream, roots, download=options.download) for stream in streams]
     for stream, source in zip(streams, sources, strict=True):  # slow checks come after the fast ones
-        images = prepare_images(source, cache_folder())
-        statistics_of(stream, (images.mean, images.std))
+        prepared(stream, source)
         for sentence in source.notes():
             note(sentence)
-        check_labels(with_labels(stream, source.names_of_classes), images.train.y, images.test.y)
     return roots
 
 

@@ -9,9 +9,8 @@ from lifelong_lb.config.entries.optimizers import External
 from lifelong_lb.config.entries.parameter_groups import MATCH
 from lifelong_lb.config.plugins.register import factory_of
 from lifelong_lb.config.runs import Combination, combinations, runs_of
-from lifelong_lb.data import cache_folder, prepare_images
 from lifelong_lb.studies.requirements import unmet_requirement
-from lifelong_lb.studies.stream_images import find_source
+from lifelong_lb.studies.stream_images import find_source, prepared
 
 
 def check_optimizers(study: Study) -> None:
@@ -83,7 +82,7 @@ def check_groups(study: Study, grid: Sequence[Combination], roots: tuple[Path, .
         from lifelong_lb.strategies import check_patterns
 
         config = run.config
-        images = prepare_images(find_source(config.stream, roots), cache_folder())
+        images = prepared(config.stream, find_source(config.stream, roots))
         channels, height, width = images.train.x.shape[1:]
         size = (channels, height, width)  # the numbers of classes do not change names
         shape = Shape(size, config.stream.length, 2, 1, images.mean, images.std)

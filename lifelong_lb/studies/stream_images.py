@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lifelong_lb.config import StreamEntry
+from lifelong_lb.config import StreamEntry, located
 from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, find_images
+from lifelong_lb.data.arrays import Checked
+from lifelong_lb.data.cache.prepared import Prepared, prepare_images
 from lifelong_lb.data.classes import check_classes, with_labels
-from lifelong_lb.data.normalisation import statistics_of
-from lifelong_lb.data.prepared import prepare_images
+from lifelong_lb.data.normalisation import check_statistics
 from lifelong_lb.data.selection import Labels, check_images
 
 
@@ -29,9 +30,30 @@ def find_source(stream: StreamEntry, roots: Sequence[Path], *, download: bool = 
         MissingImagesError: if there are none.
         UserError: if their classes do not fit the stream's settings.
     """
-    source = find_images(stream, roots, download)
-    check_classes(with_labels(stream, source.names_of_classes), source.labels())
+    with located(stream):
+        source = find_images(stream, roots, download)
+        check_classes(with_labels(stream, source.names_of_classes), source.labels())
     return source
+
+
+def prepared(stream: StreamEntry, source: Source) -> Prepared:
+    """Prepare the images of a stream, and check them against its settings.
+
+    Args:
+        stream: the stream.
+        source: its images.
+
+    Returns:
+        The images.
+
+    Raises:
+        UserError: if a file is damaged, or classes or images are missing.
+    """
+    with located(stream):
+        images = prepare_images(source, cache_folder())
+        check_statistics(stream, images.train.x.shape[1:])
+        check_labels(with_labels(stream, source.names_of_classes), images.train.y, images.test.y)
+    return images
 
 
 def check_labels(stream: StreamEntry, train: Labels, test: Labels) -> None:
@@ -103,14 +125,16 @@ def _source_or_missing(stream: StreamEntry, roots: Sequence[Path]) -> Source | S
 
 def _read(stream: StreamEntry, source: Source, prepare: bool) -> StreamImages:
     cache = cache_folder()
-    images = prepare_images(source, cache) if prepare else already_prepared(source, cache)
-    if images is not None:
-        train, test, left = images.train.y, images.test.y, ""
-        statistics_of(stream, (images.mean, images.std))
-    else:
-        checked = source.check()
-        train, test, left = checked.train, checked.test, checked.note
-    stream = with_labels(stream, source.names_of_classes if images is None else lambda: images.train.class_names)
-    check_labels(stream, train, test)
+    with located(stream):
+        images = prepare_images(source, cache) if prepare else already_prepared(source, cache)
+        if images is not None:
+            checked = Checked(images.train.y, images.test.y, shape=images.train.x.shape[1:])
+        else:
+            checked = source.check()
+        if checked.shape is not None:
+            check_statistics(stream, checked.shape)
+        stream = with_labels(stream, source.names_of_classes if images is None else lambda: images.train.class_names)
+        check_labels(stream, checked.train, checked.test)
+    left = checked.note
     notes = [*source.notes(), *([f"{source.description}: {left}"] if left else [])]
-    return StreamImages(train, test, notes=tuple(notes), stream=stream)
+    return StreamImages(checked.train, checked.test, notes=tuple(notes), stream=stream)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lifelong_lb.config import UserError
-from lifelong_lb.data import features
-from lifelong_lb.data.features import cached_features, entries, is_intact, unfinished
+from lifelong_lb.data.cache import features
+from lifelong_lb.data.cache.features import cached_features, entries, is_intact, unfinished
 
 SHAPES = (5, 3, 4)
 
@@ -143,7 +143,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from lifelong_lb.data.features import cached_features
+from lifelong_lb.data.cache.features import cached_features
 cache = Path(sys.argv[1])
 
 def compute(part, rows):

@@ -1,11 +1,11 @@
-"""Small files in the layouts of KMNIST, EMNIST, STL-10, EuroSAT, Omniglot, CORe50 and CLEAR-10."""
+"""Small files in the layouts of KMNIST, EMNIST, STL-10, EuroSAT, Omniglot and CLEAR-10."""
 
 import json
 
 import numpy as np
 import pytest
 import torch
-from helpers.image_files import encoded, pictures, write_mnist_idx
+from helpers.image_files import pictures, write_mnist_idx, write_pictures
 from torchvision.datasets import EMNIST, STL10
 
 from lifelong_lb.config import UserError, parse_study
@@ -22,7 +22,7 @@ def loaded(one, root):
 
 
 def write_emnist(folder, split, labels):
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for part, seed in (("train", 1), ("test", 2)):
         x, y = pictures(labels, 28, seed, 1)[:, 0], np.array(labels, np.uint8)
@@ -49,6 +49,10 @@ def test_kmnist_is_not_mistaken_for_mnist(tmp_path):
     ("name", "split", "labels", "named"),
     [
         ("emnist", "balanced", range(47), {0: "0", 10: "A", 36: "a", 46: "t"}),
+        ("emnist-byclass", "byclass", range(62), {0: "0", 10: "A", 35: "Z", 36: "a", 61: "z"}),
+        ("emnist-bymerge", "bymerge", range(47), {0: "0", 10: "A", 36: "a", 46: "t"}),
+        ("emnist-digits", "digits", range(10), {0: "0", 9: "9"}),
+        ("emnist-mnist", "mnist", range(10), {0: "0", 9: "9"}),
         ("emnist-letters", "letters", range(1, 27), {0: "a", 25: "z"}),
     ],
 )
@@ -60,10 +64,25 @@ def test_emnist_is_that_of_torchvision_but_upright(name, split, labels, named, t
     assert images.train.y.tolist() == (theirs.targets - labels[0]).tolist() == list(range(len(labels)))
     assert torch.equal(images.test.x[:, 0].transpose(1, 2), torch.from_numpy(written["test"]))
     assert {label: images.train.class_names[label] for label in named} == named
-    if split == "balanced":
-        assert [theirs.classes[label] for label in (0, 10, 36, 46)] == ["0", "A", "a", "t"]
+    assert images.train.class_names == tuple(theirs.classes[labels[0] :])
     stream = build_stream(entry(name=f"split-{name}"), images, 0)
     assert sum(len(experience.dataset) for experience in stream.train) == len(labels)
+
+
+def test_every_split_of_emnist_is_known_and_beside_the_others(tmp_path):
+    sizes = {"byclass": 62, "bymerge": 47, "balanced": 47, "letters": 26, "digits": 10, "mnist": 10}
+    assert set(sizes) == set(EMNIST.splits)
+    for split, classes in sizes.items():
+        first = int(split == "letters")
+        write_emnist(tmp_path / "gzip", split, list(range(first, first + classes)))
+    for split, classes in sizes.items():
+        name = "emnist" if split == "balanced" else f"emnist-{split}"
+        source = find_dataset(name, [tmp_path])
+        assert (source.split, source.labels()) == (split, list(range(classes)))
+        assert entry(name=f"split-{name}").classes == classes
+        assert entry(name="sources", sources=[{"name": name}], scenario="class-incremental").sources[0].name == name
+    with pytest.raises(UserError, match="MNIST was not found"):
+        find_dataset("mnist", [tmp_path / "gzip"])
 
 
 def test_emnist_with_a_label_too_large_is_named(tmp_path):
@@ -112,12 +131,6 @@ EUROSAT = (
 )
 
 
-def write_pictures(folder, numbers, size, channels=3, name="{:03d}.png", ending="PNG", seed=0):
-    folder.mkdir(parents=True)
-    for number, picture in zip(numbers, pictures(np.array(list(numbers)), size, seed, channels), strict=True):
-        (folder / name.format(number)).write_bytes(encoded(picture, ending))
-
-
 def test_every_fifth_picture_of_eurosat_is_a_test_picture(tmp_path):
     for name in EUROSAT:
         write_pictures(tmp_path / "eurosat" / "2750" / name, range(11), 64, name=name + "_{:02d}.jpg", ending="JPEG")
@@ -151,83 +164,17 @@ def test_alphabets_of_omniglot_are_experiences(tmp_path):
     assert [len(experience.dataset) for experience in (*stream.train, *stream.test)] == [45, 30, 15, 10]
     latin = entry(name="omniglot", experiences=["Latin"], image_size=14)
     assert loaded(latin, tmp_path).names([0, 1]) == ("Latin character01", "Latin character02")
-    with pytest.raises(UserError, match="omniglot: .*images_background: unknown folder 'Latn'; did you mean 'Latin'"):
+    with pytest.raises(
+        UserError, match=r"streams\[0\]: .*images_background: unknown folder 'Latn'; did you mean 'Latin'"
+    ):
         find_images(entry(name="omniglot", experiences=["Latn"]), [tmp_path])
-    with pytest.raises(UserError, match=r"omniglot: experiences must be the number of folders in .*, 2, or a list"):
+    with pytest.raises(UserError, match=r"streams\[0\]: experiences must be the number of folders in .*, 2, or a list"):
         find_images(entry(name="omniglot"), [tmp_path])
     (tmp_path / "omniglot-py" / "images_background" / "Latin" / "character01" / "0001_01.png").rename(
         tmp_path / "omniglot-py" / "images_background" / "Latin" / "character01" / "new.png"
     )
     with pytest.raises(UserError, match=r"new\.png: an Omniglot picture ends with _01\.png to _20\.png"):
         find_images(latin, [tmp_path]).labels()
-
-
-def write_core50(root, protocol, batches, tested, run=0):
-    """Lists of ``(session, object, label)``, with two pictures each."""
-    lists = root / "batches_filelists" / f"{protocol}_inc" / f"run{run}"
-    lists.mkdir(parents=True)
-    for name, items in [*((f"train_batch_{i:02d}", batch) for i, batch in enumerate(batches)), ("test", tested)]:
-        lines = []
-        for session, thing, label in items:
-            folder = root / "core50_32x32" / f"s{session}" / f"o{thing}"
-            if not folder.exists():
-                write_pictures(folder, range(2), 32, name=f"C_{session:02d}_{thing:02d}_{{:03d}}.png", seed=session)
-            lines += [f"s{session}/o{thing}/C_{session:02d}_{thing:02d}_{k:03d}.png {label}" for k in range(2)]
-        (lists / f"{name}_filelist.txt").write_text("\n".join(lines) + "\n")
-    return lists
-
-
-def new_classes(root):
-    """Two objects in the first batch, one in each other; the labels are in the order of the batches."""
-    batches = [[(1, 7, 0), (1, 3, 1)], *([(1, 10 + i, 1 + i)] for i in range(1, 9))]
-    return write_core50(root, "NC", batches, [(3, 7, 0), (3, 3, 1), *((3, 10 + i, 1 + i) for i in range(1, 9))])
-
-
-def test_new_classes_of_core50(tmp_path):
-    new_classes(tmp_path / "core50")
-    one = entry(name="core50")
-    stream = build_stream(one, loaded(one, tmp_path), 0)
-    assert (one.experiences, one.scenario) == (9, "class-incremental")
-    assert stream.shape.classes_an_experience == (2, 1, 1, 1, 1, 1, 1, 1, 1)
-    assert [len(experience.dataset) for experience in stream.train] == [4, *[2] * 8]
-    assert [len(experience.dataset) for experience in stream.test] == [4, *[2] * 8]
-    assert stream.class_names[:3] == ("batch 0 object 0", "batch 0 object 1", "batch 1 object 2")
-
-
-def test_new_instances_of_core50_share_their_test_part(tmp_path):
-    write_core50(tmp_path / "core50", "NI", [[(i, 1, 0), (i, 2, 1)] for i in range(1, 9)], [(9, 1, 0), (9, 2, 1)])
-    one = entry(name="core50", protocol="NI", image_size=16)
-    stream = build_stream(one, loaded(one, tmp_path), 0)
-    assert (one.length, stream.shape.classes, stream.shape.image) == (8, 2, (3, 16, 16))
-    assert [len(experience.dataset) for experience in stream.train] == [4] * 8
-    first = torch.stack([x for x, *_ in stream.test[0].dataset])
-    for experience in stream.test:
-        assert list(experience.dataset.targets) == [0, 0, 1, 1]
-        assert torch.equal(torch.stack([x for x, *_ in experience.dataset]), first)
-    held = entry(name="core50", protocol="NI", image_size=16, validation=0.5, evaluate="validation")
-    measured = build_stream(held, loaded(held, tmp_path), 0).test
-    assert [len(experience.dataset) for experience in measured] == [2] * 8
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("s1/o7/none.png 0", r"none\.png: missing, but in line 1 of .*train_batch_04_filelist\.txt"),
-        ("../o7/C.png 0", "line 1: must be s<session>/o<object>/<picture> <label>; got '../o7/C.png 0'"),
-        ("s1/o7/C_01_07_000.png zero", "must be s<session>/o<object>/<picture> <label>"),
-        ("s1/o7/C_01_07_000.png 0", "class 0 is in two batches"),
-    ],
-)
-def test_bad_lists_of_core50_are_named(line, message, tmp_path):
-    (new_classes(tmp_path) / "train_batch_04_filelist.txt").write_text(line)
-    with pytest.raises(UserError, match=message):
-        find_images(entry(name="core50"), [tmp_path]).labels()
-
-
-def test_a_missing_run_of_core50_is_named(tmp_path):
-    new_classes(tmp_path)
-    with pytest.raises(UserError, match=r"run3/train_batch_00_filelist\.txt: missing"):
-        find_images(entry(name="core50", run=3), [tmp_path]).labels()
 
 
 def write_clear(root, classes=("BACKGROUND", "bus")):
@@ -280,7 +227,6 @@ def test_bad_metadata_of_clear_is_named(file, content, message, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "core50", "protocol": "NIC"}, "protocol: must be 'NI' or 'NC'; got 'NIC'"),
         ({"name": "core50", "run": 10}, "run: must be a whole number from 0 to 9; got 10"),
         ({"name": "core50", "experiences": 3}, r"experiences must be 9 for protocol NC \(use first for fewer\); got 3"),
         (

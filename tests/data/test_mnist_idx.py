@@ -18,7 +18,7 @@ from helpers.image_files import (
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data import find_dataset, load_images
-from lifelong_lb.data.mnist_idx import read_idx
+from lifelong_lb.data.layouts.mnist_idx import read_idx
 
 
 def check_read(root, train, test):

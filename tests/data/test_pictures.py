@@ -10,8 +10,8 @@ from PIL import Image
 
 from lifelong_lb.config import UserError
 from lifelong_lb.data import load_images, user_source
-from lifelong_lb.data.array_pickles import unpickle
-from lifelong_lb.data.pictures import ENDINGS, FORMATS, picture_size
+from lifelong_lb.data.layouts.array_pickles import unpickle
+from lifelong_lb.data.layouts.pictures import ENDINGS, FORMATS, picture_size
 
 
 def read(place, **settings):
@@ -206,7 +206,7 @@ def test_many_pictures_are_checked_by_their_headers(tmp_path, monkeypatch):
     (tmp_path / "train" / "ant" / "0000.png").write_bytes(cut[:-100])
     with pytest.raises(UserError, match=r"0000\.png cannot be decoded"):
         user_source(str(tmp_path), []).check()
-    monkeypatch.setattr("lifelong_lb.data.picture_files.QUICK_PICTURES", 17)
+    monkeypatch.setattr("lifelong_lb.data.layouts.picture_files.QUICK_PICTURES", 17)
     checked = user_source(str(tmp_path), []).check()
     assert checked.note == "only the headers of its 18 pictures were read; run decodes them"
     assert (checked.train.tolist(), checked.test.tolist()) == (train[1].tolist(), test[1].tolist())

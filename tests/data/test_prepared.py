@@ -14,7 +14,7 @@ from helpers.image_files import REAL, needs_real_cifar, write_cifar_parquet, wri
 from lifelong_lb.config import UserError
 from lifelong_lb.data import find_dataset, load_images
 from lifelong_lb.data.arrays import digest
-from lifelong_lb.data.prepared import Prepared, description, entries, prepare_images, verify
+from lifelong_lb.data.cache.prepared import Prepared, description, entries, prepare_images, verify
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_a_shared_cache_may_be_read_only(place, monkeypatch):
     def refuse(*arguments, **named):
         raise OSError(30, "Read-only file system", str(cache))
 
-    monkeypatch.setattr(sys.modules["lifelong_lb.data.prepared"], "write_json", refuse)
+    monkeypatch.setattr(sys.modules["lifelong_lb.data.cache.prepared"], "write_json", refuse)
     monkeypatch.setattr(tempfile, "mkdtemp", refuse)
     check_same(first, prepare_images(source_of(data), cache))
     write_cifar_parquet(data, train_each=7)

@@ -67,7 +67,7 @@ def test_selection_of_a_class_does_not_depend_on_other_classes():
 
 
 def test_too_few_images_are_named():
-    message = "split-cifar100: class 9 of cifar100 has 10 training images, too few to hold out a fraction of 0.04"
+    message = r"streams\[0\]: class 9 of cifar100 has 10 training images, too few to hold out a fraction of 0.04"
     with pytest.raises(UserError, match=message):
         check_images(entry(validation=0.04), TRAIN, TEST)
     with pytest.raises(UserError, match="class 9 of .* has 10 training images.* a fraction of 0.96 and keep one"):

@@ -14,9 +14,11 @@ from lifelong_docs.markdown import table, yaml_value
 from lifelong_docs.metrics import metrics
 from lifelong_docs.notebooks import copy_notebooks
 from lifelong_docs.pages import GENERATORS, PLACE, filled
+from lifelong_docs.presets import presets
 from lifelong_docs.study_keys import LINKS, definition, further_sections, keys_table, schema, section, spaced
 
 from lifelong_lb.config import parse_study
+from lifelong_lb.config.reading.presets import preset_names
 from lifelong_lb.evaluation import CONTINUAL_METRICS, METRICS, REFERENCED
 from lifelong_lb.optim import RULES
 
@@ -99,6 +101,12 @@ def test_every_rule_has_an_equation():
 def test_every_metric_has_a_row():
     assert keys(metrics("matrix")) == [*METRICS, *REFERENCED]
     assert keys(metrics("continual")) == list(CONTINUAL_METRICS)
+
+
+def test_every_preset_has_a_row_with_its_source():
+    text = presets()
+    assert keys(text) == preset_names()
+    assert text.count("Source: ") + text.count("Settings of our own") == len(preset_names())
 
 
 @pytest.mark.parametrize("page", [*DOCS.rglob("*.md")], ids=lambda page: str(page.relative_to(DOCS)))

@@ -221,3 +221,10 @@ def write_mnist_idx(folder, each=3, compressed=False):
             path.write_bytes(gzip.compress(content) if compressed else content)
         written.append((x, y))
     return written
+
+
+def write_pictures(folder, numbers, size, channels=3, name="{:03d}.png", ending="PNG", seed=0):
+    """Write a picture per number into a new folder."""
+    folder.mkdir(parents=True)
+    for number, picture in zip(numbers, pictures(np.array(list(numbers)), size, seed, channels), strict=True):
+        (folder / name.format(number)).write_bytes(encoded(picture, ending))

@@ -101,13 +101,18 @@ def few_images(a_class=A_CLASS):
     })
 
 
-def settings(label, head, **changes):
+def settings(label, head, classifier="linear", **changes):
     stream = {"name": "split-digits", "scenario": SCENARIO[head]}
     if head == DOMAIN:
         stream = {"name": "permuted-digits", "experiences": EXPERIENCES}
     return parse_study({
         "streams": [stream],
-        "model": {"name": "mlp", "hidden": [16], "head": "single" if head == DOMAIN else head},
+        "model": {
+            "name": "mlp",
+            "hidden": [16],
+            "head": "single" if head == DOMAIN else head,
+            "classifier": classifier,
+        },
         "strategies": [ENTRIES[label] | changes],
         "rules": "none" if has_own_loop(label) else "sam",
         "train": {"batch_size": BATCH},

@@ -9,7 +9,7 @@ from PIL import Image
 from lifelong_lb.config import UserError, parse_study, read_study
 from lifelong_lb.config.entries.several_sources import DATA_SETS
 from lifelong_lb.data import DATASETS, MissingImagesError, find_images, load_images
-from lifelong_lb.data.resizing import resized
+from lifelong_lb.data.combined.resizing import resized
 from lifelong_lb.streams import build_stream
 from lifelong_lb.studies.planning.validate import plan_of
 

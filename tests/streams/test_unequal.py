@@ -92,9 +92,19 @@ def test_images_are_counted_as_they_are_split():
         ({"experiences": [5, 0, 5]}, r"experiences\[1\]: must be a whole number >= 1; got 0"),
         ({"experiences": [[0, 1.5]]}, "must be the label of a class, a whole number, or its name; got 1.5"),
         ({"experiences": [[0, 1, 2], [2, 3]]}, "each class must be in one experience; 2 is in 0 and 1"),
-        ({"experiences": [[0, 1, 2], [3, 4]]}, "must list each of the 10 classes of digits; 5 is in none"),
+        ({"experiences": [[0, 1, 2], [3, 4]]}, "must list each of the 10 classes of digits; 5 is missing"),
         ({"experiences": [[0, 1, 2], [3, 10]]}, r"must list labels of digits, 0..9; got 10"),
         ({"experiences": [list(range(10))], "class_order": list(range(10))}, "class_order must be left out if"),
+        ({"class_order": [*range(9), 10]}, r"class_order must list labels of digits, 0..9; got 10"),
+        ({"class_order": ["one", "one", *range(8)]}, "class_order must list each class once; got 'one' twice"),
+        (
+            {"class_order": ["one", *range(10)]},
+            "class_order must list each of the 10 classes of digits; got 11 of them",
+        ),
+        (
+            {"class_order": [1.5]},
+            r"class_order\[0\]: must be the label of a class, a whole number, or its name; got 1.5",
+        ),
         ({"class_order": {"numpy_seed": -1}}, "numpy_seed: must be a whole number from 0 to 4294967295; got -1"),
         ({"class_order": {"seed": 1}}, "unknown key 'seed'; did you mean 'numpy_seed'"),
     ],
@@ -110,15 +120,27 @@ def test_first_and_then_need_a_known_number_of_classes():
 
 
 @pytest.mark.parametrize(
-    ("experiences", "message"),
+    ("settings", "message"),
     [
-        ([["0", "zero"], [1, 2, 3, 4, 5, 6, 7, 8]], "in experiences, unknown class 'zero'"),
-        ([[0, "0"], [1, 2, 3, 4, 5, 6, 7, 8]], "experiences must name each class found in the data once"),
+        ({"experiences": [["0", "zero"], [1, 2, 3, 4, 5, 6, 7, 8]]}, "in experiences, unknown class 'zero'"),
+        (
+            {"experiences": [[0, "0"], [1, 2, 3, 4, 5, 6, 7, 8]]},
+            "experiences must name each class found in the data once",
+        ),
+        ({"class_order": ["0", "zero", *range(1, 9)]}, "in class_order, unknown class 'zero'"),
+        ({"class_order": [0, "0", *range(1, 9)]}, "class_order must name each class found in the data once"),
     ],
 )
-def test_names_that_do_not_fit_the_data_are_named(experiences, message):
+def test_names_that_do_not_fit_the_data_are_named(settings, message):
     with pytest.raises(UserError, match=message):
-        digits_stream(experiences=experiences)
+        digits_stream(**settings)
+
+
+def test_names_of_a_class_order_are_those_of_the_data():
+    order = ["9", 8, "7", 6, "5", 4, "3", 2, "1", 0]
+    streams = [digits_stream(class_order=each) for each in (order, list(range(9, -1, -1)))]
+    assert streams[0].class_order == tuple(range(9, -1, -1))
+    assert streams[0].arrangement == streams[1].arrangement
 
 
 def test_classes_without_names_are_listed_by_label():

@@ -105,7 +105,7 @@ def test_bad_images_are_refused(tmp_path, harm, message):
 @pytest.mark.parametrize(
     ("stream", "message"),
     [
-        (split(experiences=3), "split: experiences must divide the 4 classes found in the data; got 3"),
+        (split(experiences=3), "streams[0]: experiences must divide the 4 classes found in the data; got 3"),
         (split(class_order=[0, 1, 2, 4]), "class_order must name each class found in the data once (0, 1, 2, 3)"),
         (split("elsewhere"), "source 'elsewhere' was not found"),
     ],
@@ -203,7 +203,9 @@ def test_validate_of_images_that_are_there_but_wrong_ends_with_2(tmp_path):
     shutil.rmtree(tmp_path / "mine" / "test")
     done = command("validate", study_of(tmp_path, split()), cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {tmp_path / 'mine'}: no folder test or ")
+    lines = (tmp_path / "study.yaml").read_text(encoding="utf-8").splitlines()
+    place = f"{tmp_path / 'study.yaml'}:{next(i for i, line in enumerate(lines, 1) if 'source:' in line)}: streams[0]: "
+    assert done.stderr.startswith(f"error: {place}{tmp_path / 'mine'}: no folder test or ")
 
 
 @pytest.mark.slow

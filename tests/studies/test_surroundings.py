@@ -183,6 +183,19 @@ def test_errors_of_writing_name_the_target(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+def test_a_site_below_a_file_names_the_path(finished, tmp_path, monkeypatch, capsys):
+    from lifelong_lb import cli
+
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(
+        sys, "argv", ["lifelong-lb", "site", str(finished.out), "--out", str(tmp_path / "file" / "sub")]
+    )
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == f"error: {tmp_path}/file/sub: Not a directory\n"
+
+
 def test_a_command_on_a_full_disk_names_the_path(finished, monkeypatch, capsys):
     from lifelong_lb import cli
 
@@ -194,7 +207,7 @@ def test_a_command_on_a_full_disk_names_the_path(finished, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert stop.value.code == 1
-    message = f"error: {finished.out}/results.csv: No space left on device; finished runs are kept\n"
+    message = f"error: {finished.out}/results.csv: No space left on device\n"
     assert capsys.readouterr().err == message
 
 

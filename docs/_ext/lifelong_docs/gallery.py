@@ -1,6 +1,7 @@
 """Results of the repository: a leaderboard by the same code as ``lifelong-lb site``, and published rows."""
 
 import runpy
+import shutil
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -134,6 +135,7 @@ def _script(name: str) -> dict[str, Any]:
 def _write(app: Sphinx, exception: Exception | None) -> None:
     if exception is None and app.builder.format == "html":
         out = Path(app.outdir) / "results" / SITE
+        shutil.rmtree(out, ignore_errors=True)  # from an earlier build
         write_site(result_folders(), out, "Results of the repository")
         for study in studies():
             if (svg := figure(study)) is not None:

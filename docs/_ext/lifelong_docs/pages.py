@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from sphinx.application import Sphinx
 
-from lifelong_docs import api, command_line, entries, gallery, metrics, study_keys
+from lifelong_docs import api, command_line, entries, gallery, metrics, presets, study_keys
 
 GENERATORS: Mapping[str, Callable[..., str]] = {
     "api": api.api,
@@ -18,6 +18,7 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "gallery-figures": gallery.figures,
     "metrics": metrics.metrics,
     "overview": entries.overview,
+    "presets": presets.presets,
     "published-lifelong": gallery.published_lifelong,
     "published-strategies": gallery.published_strategies,
     "section": study_keys.section,

@@ -143,11 +143,18 @@ def _unreached_change(
         return f"counts epochs of experiences, which the chunks of {called} do not have"
     whole = schedule.over == "stream"
     phases = [train.epochs_of(experience) for experience in range(stream.length if once is None else 1)]
-    last, epochs = schedule.last_change(), sum(phases) if whole else max(phases)
-    if last < epochs:
-        return None
     called = called if once is None or not whole else f"{called} trained by {once}"
     what = "the stream" if whole else "an experience"
+    if schedule.changes_with_phase():
+        ends = [
+            (schedule.last_change(index), phases[index], f"experience {index}") for index in range(min(2, len(phases)))
+        ]
+    else:
+        ends = [(schedule.last_change(), sum(phases) if whole else max(phases), what)]
+    late = next(((last, epochs, what) for last, epochs, what in ends if last >= epochs), None)
+    if late is None:
+        return None
+    last, epochs, what = late
     return f"changes the rate after epoch {last} of {what}, but {called} ends after epoch {epochs}"
 
 

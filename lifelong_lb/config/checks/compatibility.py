@@ -14,6 +14,7 @@ from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML, OnFeatures
 from lifelong_lb.config.entries.rule_base import RuleEntry
+from lifelong_lb.config.entries.several_sources import SeveralSources
 from lifelong_lb.config.entries.strategies import (
     DER,
     ERAML,
@@ -61,6 +62,8 @@ def stream_conflict(strategy: StrategyEntry, stream: StreamEntry, model: ModelEn
         return (
             f"{strategy.name} treats the classes of each experience as new, so blurry must be 0; got {stream.blurry:g}"
         )
+    if isinstance(strategy, ICaRL | WA) and isinstance(stream, SeveralSources) and stream.recurring:
+        return f"{strategy.name} treats the classes of each experience as new, but classes of {stream.name} recur"
     unsuitable = _model_conflict(strategy, model)
     if unsuitable is not None:
         return unsuitable
@@ -83,6 +86,16 @@ def _model_conflict(strategy: StrategyEntry, model: ModelEntry) -> str | None:
     """Conflict between a strategy and a model."""
     if model.head not in strategy.heads:
         return f"{strategy.name} needs one of the heads {', '.join(strategy.heads)}; got {model.head!r}"
+    if isinstance(strategy, WA) and model.classifier != "linear":
+        return (
+            "wa scales the classifier's weights of new classes, and a cosine classifier ignores the lengths of weights,"
+            f" so classifier must be linear; got {model.classifier!r}"
+        )
+    if isinstance(strategy, OnFeatures) and model.classifier != "linear":
+        return (
+            f"{strategy.name} uses the features of the backbone and trains no head, so classifier must be linear; "
+            f"got {model.classifier!r}"
+        )
     if isinstance(strategy, LaMAML) and model.tune != "all":
         return f"lamaml learns a learning rate for every weight of the model, so tune must be all; got {model.tune!r}"
     if isinstance(strategy, OnFeatures) and model.head_hidden:

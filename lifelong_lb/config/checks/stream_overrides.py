@@ -4,6 +4,7 @@ from typing import Any
 
 from lifelong_lb.config.checks.budgets import budget_problems
 from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, Convolutional, ModelEntry, Timm
+from lifelong_lb.config.entries.several_sources import SeveralSources
 from lifelong_lb.config.entries.stream_base import StreamEntry
 from lifelong_lb.config.entries.train import Train
 from lifelong_lb.config.entries.vector_streams import Vectors
@@ -36,13 +37,15 @@ def stream_model(study_model: ModelEntry, stream: StreamEntry, path: str, proble
             "must be left out for a pretrained model, which needs the statistics of its pretraining; "
             f"got {quoted(stream.normalise)}",
         )
-    allowed = HEADS_OF_SCENARIO[stream.scenario]
+    allowed, kind = HEADS_OF_SCENARIO[stream.scenario], str(stream.scenario)
+    if isinstance(stream, SeveralSources) and stream.recurring:
+        allowed, kind = ("single",), f"{path}, whose test part has all classes from the start,"
     if model.head == "auto":
         return model.model_copy(update={"head": allowed[0]})
     if model.head not in allowed:
         problems.add(
             f"{path}.model.head" if override else "model.head",
-            f"{stream.scenario} needs {'one of the heads' if len(allowed) > 1 else 'the head'} {', '.join(allowed)}; "
+            f"{kind} needs {'one of the heads' if len(allowed) > 1 else 'the head'} {', '.join(allowed)}; "
             f"got {model.head!r}",
         )
     return model

@@ -73,10 +73,10 @@ Class = Annotated[int | str, BeforeValidator(_class)]
 """A class: its label, or its name."""
 
 ClassOrder = Annotated[
-    Annotated[tuple[Int, ...], Tag("labels")] | Annotated[NumpySeed, Tag("seeded")],
-    Discriminator(lambda value: "seeded" if isinstance(value, Mapping | NumpySeed) else "labels"),
+    Annotated[tuple[Class, ...], Tag("classes")] | Annotated[NumpySeed, Tag("seeded")],
+    Discriminator(lambda value: "seeded" if isinstance(value, Mapping | NumpySeed) else "classes"),
 ]
-"""Labels of all classes, or the seed that draws their order."""
+"""Labels or names of all classes, or the seed that draws their order."""
 
 Experiences = Annotated[
     Annotated[AtLeastOne, Tag("equal")]

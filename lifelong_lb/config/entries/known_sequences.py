@@ -9,39 +9,48 @@ from lifelong_lb.config.entries.fields import AtLeastOne, Int, Within
 from lifelong_lb.config.entries.several_sources import FolderNames, SeveralSources
 from lifelong_lb.hyperparameters import Range
 
-CORE50_BATCHES = {"NI": 8, "NC": 9}
+CORE50_BATCHES = {"NI": 8, "NC": 9, "NIC": 79, "NICv2-79": 79, "NICv2-196": 196, "NICv2-391": 391}
 """Number of training batches by protocol."""
 
 
 class Core50(SeveralSources):
     """CORe50 (Lomonaco & Maltoni 2017, arXiv 1705.03550), 50 objects in 11 sessions, with the authors' batches.
 
-    New instances (NI): all objects in each of 8 batches, domain-incremental; every experience is tested on the same,
-    whole test part. New classes (NC): 10 objects, then 5 in each of 8 batches. ``image_size: null`` keeps the size of
-    the pictures, 128 or 32 pixels.
+    New instances (NI): all objects in each of 8 batches, domain-incremental. New classes (NC): 10 objects, then 5 in
+    each of 8 batches. New instances and classes (NIC, and NICv2 of Lomonaco et al. 2019, arXiv 1907.03799): classes
+    recur; with NI and NIC, every experience is tested on the same, whole test part. ``image_size: null`` keeps the size
+    of the pictures, 128 or 32 pixels.
     """
 
     dataset = "core50"
     name: Literal["core50"] = "core50"
-    protocol: Literal["NI", "NC"] = "NC"
-    """``NI``, new instances, or ``NC``, new classes."""
+    protocol: Literal["NI", "NC", "NIC", "NICv2-79", "NICv2-196", "NICv2-391"] = "NC"
+    """``NI``, new instances, ``NC``, new classes, or ``NIC``, both, and its second version with 79, 196 or 391
+    batches."""
     run: Annotated[Int, Within(Range(0, 9, whole=True))] = 0
     """One of the authors' ten orders of the batches, 0 to 9."""
     experiences: AtLeastOne = 9
-    """Number of batches, 9 for NC and 8 for NI."""
+    """Number of batches: 9 for NC, 8 for NI, 79 for NIC, that of its name for NICv2."""
     scenario: Literal["task-incremental", "class-incremental", "domain-incremental"] = "class-incremental"
 
     @property
     def shared_test(self) -> bool:
         """Whether all experiences have the same test part."""
-        return self.protocol == "NI"
+        return self.protocol != "NC"
+
+    @property
+    def recurring(self) -> bool:
+        """Whether classes of earlier experiences occur again beside new ones."""
+        return self.protocol.startswith("NIC")
 
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_protocol(cls, values: Any) -> Any:
-        if isinstance(values, Mapping) and values.get("protocol") == "NI":
-            return {"experiences": CORE50_BATCHES["NI"], "scenario": "domain-incremental", **values}
-        return values
+        if not isinstance(values, Mapping) or values.get("protocol") not in CORE50_BATCHES:
+            return values
+        protocol = values["protocol"]
+        scenario = "domain-incremental" if protocol == "NI" else "class-incremental"
+        return {"experiences": CORE50_BATCHES[protocol], "scenario": scenario, **values}
 
     @model_validator(mode="after")
     def _fits_the_protocol(self) -> "Core50":
@@ -51,9 +60,12 @@ class Core50(SeveralSources):
                 f"experiences must be {batches} for protocol {self.protocol} (use first for fewer); "
                 f"got {self.experiences}"
             )
-        if (self.scenario == "domain-incremental") != (self.protocol == "NI"):
-            wanted = "domain-incremental" if self.protocol == "NI" else "class-incremental or task-incremental"
-            raise ValueError(f"scenario must be {wanted} for protocol {self.protocol}; got {self.scenario}")
+        wanted = {"NI": ["domain-incremental"], "NC": ["class-incremental", "task-incremental"]}
+        allowed = wanted.get(self.protocol, ["class-incremental"])
+        if self.scenario not in allowed:
+            raise ValueError(
+                f"scenario must be {' or '.join(allowed)} for protocol {self.protocol}; got {self.scenario}"
+            )
         return self
 
 

@@ -67,6 +67,10 @@ class ModelEntry(FromStudyFolder):
     """``multi``: one head per task; ``masked``: one head, the classes of other tasks masked; ``single``: one head over
     all classes; ``growing``: one head that grows with the classes seen; ``auto``: the first that the stream's scenario
     allows."""
+    classifier: Literal["linear", "cosine"] = "linear"
+    """Layer of the head. ``linear``: weights and a bias. ``cosine``: the cosine of features and the weights of a class,
+    times one learned scale, so that the lengths of weights of old and new classes have no effect (Hou et al. 2019,
+    "Learning a Unified Classifier Incrementally via Rebalancing", CVPR)."""
     tune: Tune = "all"
     """Part of the backbone that is trained: ``all``, nothing (``head``), scales and shifts of normalisation layers
     (``norm``), the last block (``last-block``), or low-rank adapters (``lora``)."""

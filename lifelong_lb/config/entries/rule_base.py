@@ -41,7 +41,8 @@ class RuleEntry(Entry):
     the length of training."""
 
     rho_follows: Literal["lr"] | None = None
-    """``lr``: the schedule of the learning rate also multiplies ``rho``; the same as ``rho: {follows: lr}``."""
+    """``lr``: the schedule of the learning rate also multiplies ``rho``, and ``rho_prime`` of ``gam``; the same as
+    ``rho: {follows: lr}``."""
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import SerializeAsAny, model_validator
+from pydantic import Discriminator, SerializeAsAny, Tag, model_validator
 
 from lifelong_lb.config.entries.fields import AtLeastOne, OneOrEach, Positive, Settings, UnitInterval, WholeNumber
 from lifelong_lb.config.parse import Named
@@ -37,21 +37,31 @@ class ScheduleEntry(Settings):
         changed = self.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
         return " ".join([self.name, *(f"{key}:{value}" for key, value in changed.items())])
 
-    def own_change(self) -> int:
+    def own_change(self, experience: int = 0) -> int:
         """Epoch or iteration of the last change known in advance, without the warm-up.
+
+        Args:
+            experience: number of the experience, 0 for the first.
 
         Returns:
             Its number, 0 if there is none.
         """
         return 0
 
-    def last_change(self) -> int:
+    def last_change(self, experience: int = 0) -> int:
         """Number of epochs or iterations after which every given setting has had an effect.
+
+        Args:
+            experience: number of the experience, 0 for the first.
 
         Returns:
             A number in units of ``by``.
         """
-        return max(self.warmup, self.own_change())
+        return max(self.warmup, self.own_change(experience))
+
+    def changes_with_phase(self) -> bool:
+        """Whether later experiences have other changes than the first one."""
+        return False
 
     def factor_of(self, experience: int) -> float:
         """Factor of all rates of an experience.
@@ -98,29 +108,73 @@ class Step(ScheduleEntry):
     factor: Positive = 0.1
     """Factor of each change."""
 
-    def own_change(self) -> int:
+    def own_change(self, experience: int = 0) -> int:
         """The first of its changes."""
         return self.every
+
+
+Increasing = tuple[AtLeastOne, ...]
+Milestones = Annotated[
+    Annotated[Increasing, Tag("one")] | Annotated[tuple[Increasing, ...], Tag("two")],
+    Discriminator(lambda value: "two" if _is_list(value) and any(map(_is_list, value)) else "one"),
+]
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
 
 
 class MultiStep(ScheduleEntry):
     """A further ``factor`` after each of the ``milestones``, numbers of epochs or iterations."""
 
     name: Literal["multistep"] = "multistep"
-    milestones: tuple[AtLeastOne, ...] = ()
-    """Increasing numbers of epochs or iterations after which the rate changes, e.g. ``[3, 6]``."""
+    milestones: Milestones = ()
+    """Increasing numbers of epochs or iterations after which the rate changes, e.g. ``[3, 6]``; two lists, e.g. ``[[60,
+    120, 170], [80, 120]]``, for the first experience and for later ones."""
     factor: Positive = 0.1
     """Factor of each change."""
 
+    @property
+    def phases(self) -> tuple[tuple[int, ...], ...]:
+        """Milestones of the first experience and of later ones, or one tuple for all."""
+        return tuple(each for each in self.milestones if isinstance(each, tuple)) or (self.milestones,)  # type: ignore[return-value]
+
     @model_validator(mode="after")
     def _rising(self) -> "MultiStep":
-        if not self.milestones or list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"needs increasing milestones, e.g. [3, 6]; got {quoted(list(self.milestones))}")
+        nested = any(isinstance(each, tuple) for each in self.milestones)
+        if nested and len(self.phases) != 2:
+            raise ValueError(
+                "needs one list of milestones, or two, for the first experience and for later ones; got "
+                f"{len(self.phases)}"
+            )
+        if not all(phase and list(phase) == sorted(set(phase)) for phase in self.phases):
+            raise ValueError(f"needs increasing milestones, e.g. [3, 6]; got {quoted(_as_lists(self.milestones))}")
+        if self.changes_with_phase() and self.over == "stream":
+            raise ValueError("needs one list of milestones if over is stream; got two")
         return self
 
-    def own_change(self) -> int:
+    def milestones_of(self, experience: int) -> tuple[int, ...]:
+        """Milestones of an experience.
+
+        Args:
+            experience: number of the experience, 0 for the first.
+
+        Returns:
+            Increasing numbers of epochs or iterations.
+        """
+        return self.phases[0 if experience == 0 else -1]
+
+    def changes_with_phase(self) -> bool:
+        """Whether there are two lists of milestones."""
+        return len(self.phases) > 1
+
+    def own_change(self, experience: int = 0) -> int:
         """The last milestone."""
-        return self.milestones[-1]
+        return self.milestones_of(experience)[-1]
+
+
+def _as_lists(value: object) -> object:
+    return [_as_lists(item) for item in value] if isinstance(value, tuple) else value
 
 
 class Cosine(ScheduleEntry):
@@ -134,7 +188,7 @@ class Cosine(ScheduleEntry):
     minimum: UnitInterval = 0.0
     """Factor at the end."""
 
-    def own_change(self) -> int:
+    def own_change(self, experience: int = 0) -> int:
         """1, because the rate changes with each epoch or iteration."""
         return 1
 

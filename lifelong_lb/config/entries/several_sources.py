@@ -27,7 +27,11 @@ DATA_SETS = (
     "cub200",
     "kmnist",
     "emnist",
+    "emnist-byclass",
+    "emnist-bymerge",
     "emnist-letters",
+    "emnist-digits",
+    "emnist-mnist",
     "stl10",
     "eurosat",
     "core50",
@@ -83,7 +87,12 @@ class SeveralSources(FromFiles, DealtStream):
 
     @property
     def shared_test(self) -> bool:
-        """Whether all experiences have the same test part, whose labels are those of the first one."""
+        """Whether all experiences have the same test part; class k has the label k there."""
+        return False
+
+    @property
+    def recurring(self) -> bool:
+        """Whether k is the same class in all experiences of a class-incremental stream."""
         return False
 
     def class_numbers(self, classes: Sequence[int]) -> tuple[int, ...]:

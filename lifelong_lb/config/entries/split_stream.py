@@ -1,5 +1,6 @@
 """Base class of streams that split a data set by classes."""
 
+from collections import Counter
 from typing import Literal
 
 from pydantic import field_validator, model_validator
@@ -17,8 +18,8 @@ class SplitStream(DealtStream):
     """Number of experiences, each with equally many classes; or their numbers of classes, e.g. ``[50, 10, 10]`` or
     ``{first: 50, then: 10}``; or their classes, as labels or names, e.g. ``[[0, 1], [2, 3]]``."""
     class_order: ClassOrder | None = None
-    """Order of the data set's class labels, e.g. ``[1, 0, 3, 2]``, or ``{numpy_seed: 1993}`` for the order of PyCIL and
-    others; without it each seed draws an order, unless ``experiences`` lists the classes."""
+    """Order of the classes, as labels or names, e.g. ``[1, 0, 3, 2]`` or ``[cat, ant]``, or ``{numpy_seed: 1993}`` for
+    the order of PyCIL and others; without it each seed draws an order, unless ``experiences`` lists the classes."""
 
     @field_validator("experiences")
     @classmethod
@@ -37,6 +38,16 @@ class SplitStream(DealtStream):
             return None
         return tuple(one for classes in self.experiences if isinstance(classes, tuple) for one in classes)
 
+    @property
+    def order_key(self) -> str:
+        """The key that fixes the order of the classes, if one does."""
+        return "experiences" if self.class_order is None else "class_order"
+
+    @property
+    def fixed_order(self) -> tuple[int | str, ...] | None:
+        """The order of the classes that ``class_order`` or ``experiences`` lists; None if neither does."""
+        return self.class_order if isinstance(self.class_order, tuple) else self.listed_classes
+
     @model_validator(mode="after")
     def _one_order(self) -> "SplitStream":
         if self.listed_classes is not None and self.class_order is not None:
@@ -52,16 +63,10 @@ class SplitStream(DealtStream):
             return self
         if isinstance(self.experiences, int):
             self._check_equal(self.experiences, classes)
-        elif self.listed_classes is not None:
-            self._check_listed(self.listed_classes, classes)
-        else:
+        elif self.listed_classes is None:
             self._check_numbers(self.class_numbers(range(classes)), classes)
-        order = self.class_order
-        if isinstance(order, tuple) and not self._orders_classes(order, classes):
-            raise ValueError(
-                f"class_order must name each class of {self.images} once, as labels 0..{classes - 1}; "
-                f"got {quoted(list(order))}"
-            )
+        if self.fixed_order is not None:
+            self._check_listed(self.fixed_order, classes)
         return self
 
     def _check_equal(self, experiences: int, classes: int) -> None:
@@ -80,17 +85,17 @@ class SplitStream(DealtStream):
             )
 
     def _check_listed(self, listed: tuple[int | str, ...], classes: int) -> None:
-        labels = {one for one in listed if isinstance(one, int)}
+        """Check the classes that a key lists; names are only known when the images are read."""
+        key, labels = self.order_key, {one for one in listed if isinstance(one, int)}
         other = next((label for label in sorted(labels) if not 0 <= label < classes), None)
         if other is not None:
-            raise ValueError(f"experiences must list labels of {self.images}, 0..{classes - 1}; got {other}")
-        if len(listed) < classes and not self.may_be_partial:
+            raise ValueError(f"{key} must list labels of {self.images}, 0..{classes - 1}; got {other}")
+        twice = next((one for one, count in Counter(listed).items() if count > 1), None)
+        if twice is not None:
+            raise ValueError(f"{key} must list each class once; got {quoted(twice)} twice")
+        if len(listed) > classes or (len(listed) < classes and not self.may_be_partial):
             left = sorted(set(range(classes)) - labels)
-            got = f"{left[0]} is in none" if len(labels) == len(listed) else f"got {len(listed)} of them"
-            raise ValueError(f"experiences must list each of the {classes} classes of {self.images}; {got}")
-
-    def _orders_classes(self, order: tuple[int, ...], classes: int) -> bool:
-        known = set(range(classes))
-        complete = set(order) <= known if self.may_be_partial else set(order) == known
-        fits = len(order) % self.experiences == 0 if isinstance(self.experiences, int) else True
-        return complete and len(set(order)) == len(order) > 0 and fits
+            got = f"{left[0]} is missing" if left and len(labels) == len(listed) else f"got {len(listed)} of them"
+            raise ValueError(f"{key} must list each of the {classes} classes of {self.images}; {got}")
+        if not listed or (isinstance(self.experiences, int) and len(listed) % self.experiences):
+            raise ValueError(f"{key} must list a multiple of {self.experiences} classes; got {len(listed)}")

@@ -311,5 +311,9 @@ NOT_OFFERED: dict[str, str] = {
         "study's model, optimizers and rules"
     ),
     "bic": "in avalanche-lib 0.6 it fails with current versions of torch",
+    "l2p": (
+        "in avalanche-lib 0.6 its vision transformers fail with timm 1.0, and it trains one of them with its own Adam, "
+        "ignoring the study's model, optimizers and rules"
+    ),
 }
 """Strategies of Avalanche that studies cannot use, with reasons."""

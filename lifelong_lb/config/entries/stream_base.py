@@ -1,8 +1,8 @@
 """Base classes of streams of experiences."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, WithJsonSchema, model_validator
 
 from lifelong_lb.config.entries.experiences import FirstThen
 from lifelong_lb.config.entries.fields import (
@@ -14,6 +14,7 @@ from lifelong_lb.config.entries.fields import (
     SourcePath,
     UnitInterval,
 )
+from lifelong_lb.config.entries.origin import Origin
 from lifelong_lb.config.parse import REFERENCE
 
 MAX_EXPERIENCES = 1000
@@ -37,8 +38,11 @@ class StreamEntry(Entry):
     """A sequence of experiences.
 
     Class attributes: ``classes``, the number of classes of the whole data set, None if it depends on the images;
-    ``dataset``, its name, None for images without one; ``may_be_partial``, whether the data may hold some classes only.
+    ``dataset``, its name, None for images without one; ``may_be_partial``, whether the data may hold some classes only;
+    ``path_key``, the key that names the data.
     """
+
+    path_key: ClassVar[str] = "name"
 
     classes: ClassVar[int | None] = None
     dataset: ClassVar[str | None] = None
@@ -71,6 +75,25 @@ class StreamEntry(Entry):
     """Changes of the shared model for this stream, e.g. ``{hidden: [100]}``, or the name of another one."""
     train: Annotated[dict[str, Any] | None, WithJsonSchema(_CHANGES_OF_TRAIN)] = None
     """Changes of the shared training settings for this stream, e.g. ``{epochs: 5}``."""
+    _origin: Origin = PrivateAttr(default_factory=Origin)  # neither stored nor hashed
+
+    @property
+    def origin(self) -> Origin:
+        """Where a study defines the stream."""
+        return self._origin
+
+    def with_origin(self, origin: Origin) -> Self:
+        """Copy the entry with its place in a study, for messages about its data.
+
+        Args:
+            origin: where a study defines it.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._origin = origin
+        return copy
 
     @property
     def images(self) -> str:
@@ -123,10 +146,7 @@ class StreamEntry(Entry):
 
 
 class FromFiles(FromStudyFolder):
-    """Settings with paths, which are relative to the folder of the study file that names them.
-
-    Class attribute: ``path_key``, the key with the path or paths.
-    """
+    """Settings with paths, which are relative to the folder of the study file that names them."""
 
     path_key: ClassVar[str] = "source"
 

@@ -153,6 +153,42 @@ class SplitEMNISTLetters(SplitStream):
     experiences: Experiences = 13
 
 
+class SplitEMNISTByClass(SplitStream):
+    """EMNIST, by class (Cohen et al. 2017, arXiv 1702.05373): 697,932 + 116,323 grey images in 62 classes."""
+
+    classes = 62
+    dataset = "emnist-byclass"
+    name: Literal["split-emnist-byclass"] = "split-emnist-byclass"
+    experiences: Experiences = (12, 10, 10, 10, 10, 10)
+
+
+class SplitEMNISTByMerge(SplitStream):
+    """EMNIST, by merge (Cohen et al. 2017, arXiv 1702.05373): as by class, with 15 pairs merged: 47 classes."""
+
+    classes = 47
+    dataset = "emnist-bymerge"
+    name: Literal["split-emnist-bymerge"] = "split-emnist-bymerge"
+    experiences: Experiences = (11, 9, 9, 9, 9)
+
+
+class SplitEMNISTDigits(SplitStream):
+    """EMNIST, digits (Cohen et al. 2017, arXiv 1702.05373): 240,000 + 40,000 grey images in 10 classes."""
+
+    classes = 10
+    dataset = "emnist-digits"
+    name: Literal["split-emnist-digits"] = "split-emnist-digits"
+    experiences: Experiences = 5
+
+
+class SplitEMNISTMNIST(SplitStream):
+    """EMNIST, MNIST (Cohen et al. 2017, arXiv 1702.05373): 60,000 + 10,000 grey images of digits, made as EMNIST's."""
+
+    classes = 10
+    dataset = "emnist-mnist"
+    name: Literal["split-emnist-mnist"] = "split-emnist-mnist"
+    experiences: Experiences = 5
+
+
 class SplitSTL10(SplitStream):
     """STL-10 (Coates et al. 2011): 5,000 + 8,000 colour images of 96 x 96 pixels in 10 classes."""
 
@@ -254,7 +290,11 @@ STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
     "split-svhn": SplitSVHN,
     "split-kmnist": SplitKMNIST,
     "split-emnist": SplitEMNIST,
+    "split-emnist-byclass": SplitEMNISTByClass,
+    "split-emnist-bymerge": SplitEMNISTByMerge,
     "split-emnist-letters": SplitEMNISTLetters,
+    "split-emnist-digits": SplitEMNISTDigits,
+    "split-emnist-mnist": SplitEMNISTMNIST,
     "split-stl10": SplitSTL10,
     "split-eurosat": SplitEuroSAT,
     "five-datasets": FiveDatasets,

@@ -1,5 +1,6 @@
 """Study files of the package: the starter and the presets."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -59,14 +60,16 @@ def preset_path(name: str) -> Path:
     return FOLDER / f"{name}.yaml"
 
 
-def about_preset(name: str) -> str:
-    """Description of a preset and the source of its settings.
+def about_preset(name: str) -> tuple[str, str]:
+    """Description of a preset, and the source of its settings.
 
     Args:
         name: its name.
 
     Returns:
-        The comment at its top, a paragraph.
+        The comment at its top in two parts: what it is; and source, differences and cost.
     """
     lines = preset_path(name).read_text(encoding="utf-8").splitlines()
-    return " ".join(line.removeprefix("# ") for line in lines if line.startswith("#"))
+    comment = " ".join(line.removeprefix("# ") for line in lines if line.startswith("#"))
+    what, source = re.split(r" (?=Source: |Settings of our own)", comment, maxsplit=1)
+    return what, source

@@ -25,9 +25,10 @@ class GAM(UpdateRule):
     h_+ = alpha g_1 + (1 - alpha) g_3 and h_- = beta g_0 + (1 - beta) g_2.
 
     The authors' code omits beta in the first term, h_- = g_0 + (1 - beta) g_2; this equals this rule with
-    1 / (2 - beta) for beta and (2 - beta) gamma for gamma. rho and rho' are constant here; there they may follow the
-    learning rate. alpha = beta = 1 is GSAM with rho' and gamma, alpha = 1 with gamma = 0 is SAM with rho', and g_2 and
-    g_3 are taken only if their weight is not zero. Memory: four copies of the weights.
+    1 / (2 - beta) for beta and (2 - beta) gamma for gamma. rho and rho' are constant by default; in a study both follow
+    the learning rate with ``rho: {follows: lr}``, as they may there. alpha = beta = 1 is GSAM with rho' and gamma,
+    alpha = 1 with gamma = 0 is SAM with rho', and g_2 and g_3 are taken only if their weight is not zero. Memory: four
+    copies of the weights.
 
     Args:
         rho: radius within which the gradient norm is minimised, >= 0; the defaults are those of the authors' code for

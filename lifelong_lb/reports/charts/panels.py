@@ -21,7 +21,7 @@ DODGE = 0.06
 """Most distance between two rules at the same whole number."""
 FEWEST_SEEDS = 3
 """Fewest seeds for an interval in a chart: that of two seeds is nine standard deviations on either side."""
-INTERVALS = f"bars are 95 % intervals (Student's t; drawn from {FEWEST_SEEDS} seeds on)"
+INTERVALS = f"bars are 95 % intervals (Student's t; from {FEWEST_SEEDS} seeds on, cut at the bounds of the measure)"
 
 
 @dataclass(frozen=True)

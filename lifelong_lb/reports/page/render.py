@@ -13,7 +13,7 @@ from lifelong_lb.evaluation import CONTINUAL_METRICS
 from lifelong_lb.reports.charts.chart import Chart
 from lifelong_lb.reports.charts.panels import Look, looks
 from lifelong_lb.reports.charts.points import trade_off
-from lifelong_lb.reports.definitions import SPREAD, definitions, units
+from lifelong_lb.reports.definitions import SPREAD, UNBOUNDED, definitions, units
 from lifelong_lb.reports.names import display_name, plural
 from lifelong_lb.reports.page.data import explorer_data, json_element, packed, page_scripts, script_hash, vega_script
 from lifelong_lb.reports.page.findings import Finding, baseline_name, condensed, findings
@@ -39,7 +39,7 @@ from lifelong_lb.store import COLUMNS
 
 _WITH_INTERVAL = ["average_accuracy"]
 """Metrics whose interval is shown in the summary."""
-_INTERVAL = "The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom."
+_INTERVAL = f"The 95 % interval is that of the mean, by Student's t with n - 1 degrees of freedom. {UNBOUNDED}"
 
 
 @dataclass(frozen=True)

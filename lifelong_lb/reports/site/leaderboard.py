@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lifelong_lb.reports.definitions import DEFAULT_COLUMNS, GRADIENTS
+from lifelong_lb.reports.definitions import DEFAULT_COLUMNS, GRADIENTS, UNBOUNDED
 from lifelong_lb.reports.names import display_name
 from lifelong_lb.reports.site.studies import SiteStudy
 from lifelong_lb.reports.tables.cells import column_of, cost_cell, interval_cell, metric_cell, seeds_cell
@@ -50,7 +50,7 @@ def leaderboard(studies: Sequence[SiteStudy]) -> StyledTable:
         [*labels, *numbers, column_of(GRADIENTS)],
         [Group(stream, rows) for stream, rows in groups.items()],
     )
-    notes = ["The interval is the 95 % interval of the mean, by Student's t; one seed has none."]
+    notes = [f"The interval is the 95 % interval of the mean, by Student's t; one seed has none. {UNBOUNDED}"]
     if table.has(lambda cell: cell.text == DASH):
         notes.append("-: no run is done, or the number is undefined.")
     return table.with_notes(notes)

@@ -86,15 +86,22 @@ class AccuracyRecorder(SupervisedPlugin):
         return self._direct
 
     def _directly(self, strategy: Any, experiences: Sequence[Any], on_batch: OnBatch) -> list[float]:
-        hits: list[list[Tensor]] = [[] for _ in experiences]
+        shared: dict[int, list[int]] = {}  # experiences with the same test part are evaluated once
+        for position, experience in enumerate(experiences):
+            shared.setdefault(id(experience.dataset), []).append(position)
+        groups = list(shared.values())
+        hits: list[list[Tensor]] = [[] for _ in groups]
 
-        def count(position: int, output: Tensor, labels: Tensor) -> None:
+        def count(group: int, output: Tensor, labels: Tensor) -> None:
             predicted = output.argmax(dim=1)
-            hits[position].append(predicted == labels)
-            on_batch(position, predicted, labels)
+            hits[group].append(predicted == labels)
+            for position in groups[group]:
+                on_batch(position, predicted, labels)
 
-        show(strategy, experiences, self._images, count)
-        return [int(each.sum()) / len(each) for each in map(torch.cat, hits)]
+        show(strategy, [experiences[positions[0]] for positions in groups], self._images, count)
+        found = [int(each.sum()) / len(each) for each in map(torch.cat, hits)]
+        of_position = {position: found[i] for i, positions in enumerate(groups) for position in positions}
+        return [of_position[position] for position in range(len(experiences))]
 
     def _in_eval_loop(self, strategy: Any, experiences: Sequence[Any], on_batch: OnBatch) -> list[float]:
         indices = [int(experience.current_experience) for experience in experiences]

@@ -12,6 +12,9 @@ from avalanche.core import SupervisedPlugin
 from lifelong_lb.config.entries import schedules as entries
 from lifelong_lb.strategies.schedule.position import begins_experience, experience_number
 
+RADII = ("rho", "rho_prime")
+"""Radii of a rule that follow the learning rate."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -37,7 +40,7 @@ def _step(entry: entries.Step, moment: Moment) -> float:
 
 
 def _multistep(entry: entries.MultiStep, moment: Moment) -> float:
-    return float(entry.factor ** bisect_right(entry.milestones, moment.count))
+    return float(entry.factor ** bisect_right(entry.milestones_of(moment.experience), moment.count))
 
 
 def _cosine(entry: entries.Cosine, moment: Moment) -> float:
@@ -88,7 +91,7 @@ class ScheduledLearningRate(SupervisedPlugin):
         experiences: number of experiences in the stream, with equal shares; needed for ``over="stream"``.
         spent_share: returns the completed share of the experience's training, if a budget ends it; None to compute
             it from epochs.
-        follower: a rule whose ``rho`` is multiplied by the same factor; None for none.
+        follower: a rule whose radii (:data:`RADII`) are multiplied by the same factor; None for none.
 
     Raises:
         ValueError: for another value, or a stream without a number of experiences.
@@ -117,7 +120,8 @@ class ScheduledLearningRate(SupervisedPlugin):
             raise ValueError("over='stream' needs experiences, their number; got None")
         self.schedule, self.by, self.over, self.experiences = schedule, by, over, experiences
         self._spent_share, self._before_epoch = spent_share, 0.0
-        self._follower, self._rho = follower, 0.0 if follower is None else float(follower.rho)
+        self._follower = follower
+        self._radii = {name: float(getattr(follower, name)) for name in RADII if hasattr(follower, name)}
         self._count = self._chunk = self._epoch = self._iteration = 0
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
@@ -136,12 +140,12 @@ class ScheduledLearningRate(SupervisedPlugin):
         self._before_epoch = 0.0 if self._spent_share is None else self._spent_share()
 
     def before_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
-        """Set the learning rate, and the radius that follows it."""
+        """Set the learning rate, and the radii that follow it."""
         factor = self.schedule(Moment(experience_number(strategy), self._count, self._share(strategy)))
         for group in strategy.optimizer.param_groups:
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
-        if self._follower is not None:
-            self._follower.rho = self._rho * factor
+        for name, radius in self._radii.items():
+            setattr(self._follower, name, radius * factor)
 
     def after_training_iteration(self, strategy: Any, *args: Any, **kwargs: Any) -> None:
         """Update the count."""

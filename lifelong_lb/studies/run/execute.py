@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lifelong_lb.config import RunConfig
+from lifelong_lb.config import RunConfig, located
 from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.data import find_images, load_images
 from lifelong_lb.evaluation import AccuracyMatrix
@@ -149,7 +149,8 @@ def load_stream(
         UserError: if the images or weights cannot be read, or do not fit the stream's settings.
     """
     limit = config.evaluation.test_images_per_class
-    images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
+    with located(config.stream):
+        images = load_images(find_images(config.stream, roots), test_images_per_class=limit)
     recorded: dict[str, str | list[str]] = {}
     if isinstance(config.model, Timm) and config.model.weights is not None:
         recorded["weights_sha256"] = digest_of_file(Path(config.model.weights))

@@ -17,7 +17,7 @@ from lifelong_lb.config.entries.models import ModelEntry, Timm
 from lifelong_lb.config.plugins.importing import digest_of
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import cache_folder
-from lifelong_lb.data.features import Features, cached_features
+from lifelong_lb.data.cache.features import Features, cached_features
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.data.normalisation import statistics_of
 from lifelong_lb.data.shape import Shape

@@ -83,5 +83,8 @@ def held_out_study(study: Study) -> Study:
     raw["evaluation"]["test_images_per_class"] = None  # the validation part is used instead
     result = parse_study({**raw, "seeds": list(settings.seeds)}, f"{study.name} on what tuning holds out")
     pairs = zip(result.streams, study.streams, strict=True)
-    placed = (new.with_study_folder(old.study_folder) if isinstance(old, FromFiles) else new for new, old in pairs)
+    placed = [
+        (new.with_study_folder(old.study_folder) if isinstance(old, FromFiles) else new).with_origin(old.origin)
+        for new, old in pairs
+    ]
     return result.model_copy(update={"streams": tuple(placed)}).with_folder(study.folder)

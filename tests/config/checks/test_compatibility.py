@@ -114,6 +114,10 @@ def study(*strategies, streams=CLASSES, **changes):
             "strategies: ar1 cannot be used in a study: it trains a MobileNet with downloaded weights with its own SGD",
         ),
         ({"strategies": {"name": "bic"}}, "strategies: bic cannot be used in a study: in avalanche-lib 0.6 it fails"),
+        (
+            {"strategies": "l2p"},
+            "strategies: l2p cannot be used in a study: in avalanche-lib 0.6 its vision transformers",
+        ),
         ({"strategies": ["naive"], "skip_unsupported": 1}, "skip_unsupported: must be true or false; got 1"),
         (
             {"strategies": ["rwalk", "ar1"], "streams": TASKS, "skip_unsupported": True},

@@ -1,6 +1,7 @@
 """Learning rate schedules: torch's own values, and trajectories of a training loop written out, in float64."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch.optim import LBFGS, SGD, Adagrad, lr_scheduler
 
 from lifelong_lb.config import OPTIMIZER_ENTRIES
 from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES, Constant, Cosine, MultiStep, Step
-from lifelong_lb.optim import SAM, ClosureOptimizer, Lookahead, LookbehindSAM, NoRule, RebuiltOptimizer
+from lifelong_lb.optim import GAM, SAM, CFlat, ClosureOptimizer, Lookahead, LookbehindSAM, NoRule, RebuiltOptimizer
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import (
     SCHEDULES,
@@ -159,6 +160,12 @@ RULES = {
 }
 
 
+def test_later_experiences_may_have_milestones_of_their_own():
+    entry = MultiStep(milestones=((2, 5), (1,)), factor=0.5)
+    rates = [[rate_factor(entry, Moment(experience, count, share=0)) for count in range(6)] for experience in range(3)]
+    assert rates == [[1, 1, 0.5, 0.5, 0.5, 0.25], [1, *[0.5] * 5], [1, *[0.5] * 5]]
+
+
 @pytest.mark.parametrize(
     ("schedule", "rule", "head"),
     [
@@ -293,3 +300,20 @@ def test_optimizers_that_are_built_anew_keep_their_initial_rate(optimizer, reset
 def test_words_are_checked(settings, message):
     with pytest.raises(ValueError, match=message):
         ScheduledLearningRate(lambda moment: 1.0, **settings)
+
+
+@pytest.mark.parametrize(
+    ("rule", "radii"),
+    [(SAM(rho=0.1), {"rho": 0.1}), (CFlat(rho=0.2), {"rho": 0.2}), (GAM(), {"rho": 0.2, "rho_prime": 0.02})],
+)
+def test_all_radii_of_a_rule_follow(rule, radii):
+    weight = torch.nn.Parameter(torch.ones(1))
+    strategy = SimpleNamespace(
+        optimizer=SGD([weight], lr=LR), experience=None, clock=SimpleNamespace(train_exp_counter=0)
+    )
+    factors = iter([1.0, 0.5, 0.25])
+    plugin = ScheduledLearningRate(lambda moment: next(factors), spent_share=lambda: 0.0, follower=rule)
+    for factor in (1.0, 0.5, 0.25):
+        plugin.before_training_iteration(strategy)
+        assert strategy.optimizer.param_groups[0]["lr"] == LR * factor
+        assert {name: getattr(rule, name) for name in radii} == {name: rho * factor for name, rho in radii.items()}

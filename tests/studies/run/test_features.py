@@ -13,8 +13,8 @@ from lifelong_lb import extend
 from lifelong_lb.config import STRATEGY_ENTRIES, expand, parse_study
 from lifelong_lb.config.entries.own_loop_strategies import OnFeatures
 from lifelong_lb.config.plugins.register import EXTENSIONS, KINDS
-from lifelong_lb.data import features as stored
-from lifelong_lb.data.features import entries
+from lifelong_lb.data.cache import features as stored
+from lifelong_lb.data.cache.features import entries
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies import run_study
@@ -80,10 +80,10 @@ def test_every_strategy_learns_the_same_as_through_the_backbone(monkeypatch, lab
     assert stored.trained_parameters == through.trained_parameters
 
 
-@pytest.mark.parametrize("hidden", [[], [6]], ids=["linear", "mlp"])
+@pytest.mark.parametrize("head", [{}, {"head_hidden": [6]}, {"classifier": "cosine"}], ids=["linear", "mlp", "cosine"])
 @pytest.mark.parametrize("rule", ["none", "sam", {"name": "lookbehind-sam", "k": 2}])
-def test_the_head_has_the_same_weights_as_through_the_backbone(monkeypatch, hidden, rule):
-    of, found = config(rule=rule, model={"head_hidden": hidden}), []
+def test_the_head_has_the_same_weights_as_through_the_backbone(monkeypatch, head, rule):
+    of, found = config(rule=rule, model=head), []
     for reason in (None, "of a test"):
         monkeypatch.setattr(execution, "obstacle", lambda config, reason=reason: reason)
         progress = RunState()
@@ -93,7 +93,7 @@ def test_the_head_has_the_same_weights_as_through_the_backbone(monkeypatch, hidd
             seed_all(0, INITIALISATION, i + 1)
             run.strategy.train(stream.train[i], eval_streams=[])
         found.append({name: p for name, p in run.strategy.model.named_parameters() if p.requires_grad})
-    assert len(found[0]) == 2 + 2 * len(hidden)
+    assert len(found[0]) == (4 if "head_hidden" in head else 2)
     assert found[0].keys() == found[1].keys()
     for name, weight in found[0].items():
         assert torch.allclose(weight, found[1][name], atol=1e-5), name

@@ -86,3 +86,25 @@ def test_a_schedule_must_be_reached_in_one_phase():
     study({"epochs": [3, 2]}, optimizers=optimizer)
     with pytest.raises(UserError, match="changes the rate after epoch 2 of an experience, but .* ends after epoch 2"):
         study({"epochs": [1, 2]}, optimizers=optimizer)
+
+
+def test_each_phase_may_have_its_own_milestones():
+    def multistep(milestones, **other):
+        return {"name": "sgd", "schedule": {"name": "multistep", "milestones": milestones, **other}}
+
+    (optimizer,) = study({"epochs": [3, 2]}, optimizers=multistep([[1, 2], [1]])).optimizers
+    assert [optimizer.schedule.milestones_of(i) for i in range(3)] == [(1, 2), (1,), (1,)]
+    assert optimizer.model_dump(mode="json")["schedule"]["milestones"] == [[1, 2], [1]]
+    assert study({"epochs": [3, 2]}, optimizers=[optimizer.model_dump(mode="json")]).optimizers == (optimizer,)
+    for milestones, other, message in (
+        ([[1, 2], [2]], {}, "changes the rate after epoch 2 of experience 1, but .* ends after epoch 2"),
+        ([[3], [1]], {}, "changes the rate after epoch 3 of experience 0, but .* ends after epoch 3"),
+        ([[2, 1], [1]], {}, r"needs increasing milestones, e\.g\. \[3, 6\]; got \[\[2, 1\], \[1\]\]"),
+        ([[1], [1]], {"over": "stream"}, "needs one list of milestones if over is stream; got two"),
+        ([[1], [1], [1]], {}, "needs one list of milestones, or two, .* for later ones; got 3"),
+        ([[1]], {}, "needs one list of milestones, or two, .* for later ones; got 1"),
+        ([[1], 1], {}, r"schedule\.milestones\[1\]: must be a list; got 1"),
+        ([[1], []], {}, "needs increasing milestones"),
+    ):
+        with pytest.raises(UserError, match=message):
+            study({"epochs": [3, 2]}, optimizers=multistep(milestones, **other))

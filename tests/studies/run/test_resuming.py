@@ -138,6 +138,7 @@ MODELS = [
     {"name": "mlp", "hidden": [16], "head": "growing", "dropout": 0.3, "input_dropout": 0.1},
     {"name": "small-cnn", "width": 4, "norm": "group", "head": "single"},
     {"name": "small-cnn", "width": 4, "norm": "batch", "head": "growing"},
+    {"name": "mlp", "hidden": [16], "head": "growing", "classifier": "cosine"},
 ]
 
 

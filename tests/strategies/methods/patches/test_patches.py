@@ -27,6 +27,7 @@ from avalanche.training.supervised import DER, MER, StreamingLDA
 from avalanche.training.supervised.icarl import _ICaRLPlugin  # Avalanche has no public name for it
 from avalanche.training.supervised.lamaml_v2 import LaMAML
 from helpers.observer_plugin import ObserverPlugin
+from helpers.small_models import NEEDS_TIMM
 from helpers.strategy_cases import AVALANCHES_OWN_WARNINGS, make, train
 from qpsolvers import SolverNotFound
 from torch import nn
@@ -645,3 +646,13 @@ def test_bic_fails_with_current_versions_of_torch():
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
         torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[50], gamma=0.1, verbose=False)
+
+
+@NEEDS_TIMM
+@pytest.mark.filterwarnings("ignore:Importing from timm:FutureWarning")
+def test_learning_to_prompt_fails_with_timm_1():
+    """It reads timm's configuration of a model as a dict."""
+    from avalanche.training.supervised.l2p import LearningToPrompt
+
+    with pytest.raises(TypeError, match="'PretrainedCfg' object is not subscriptable"):
+        LearningToPrompt(model_name="vit_tiny_patch16_224", pretrained=False)

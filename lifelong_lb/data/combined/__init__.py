@@ -1,0 +1,1 @@
+"""Several sources of images as one."""
