@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from torch.nn.functional import interpolate
@@ -24,6 +25,14 @@ def test_studies_train_heads_and_parts_of_the_pretrained_model():
     check_frozen([run.config for name in HEADS for run in expand(read_study(STUDIES / name))])
     runs = expand(read_study(STUDIES / "parts-of-efficientnet-lite0.yaml"))
     check_parts({run.config.model.tune: run.config for run in runs})
+    check_stored("parts-of-efficientnet-lite0")
+    check_stored("split-cifar100-closed-form")
+
+
+def check_stored(name):
+    stored = pd.read_csv(STUDIES.parents[1] / "results" / "pretrained" / name / "results.csv")
+    assert set(stored["run"]) == {run.config.run_id for run in expand(read_study(STUDIES / f"{name}.yaml"))}
+    assert set(stored["status"]) == {"done"}
 
 
 def check_frozen(runs):
