@@ -141,7 +141,7 @@ def test_a_family_has_four_comparisons_corrected_together():
     assert table["p_holm"].tolist() == pytest.approx([8 / 256] * 3 + [1])
 
 
-SMALL = {"B0 Inc10, first five": "b0-inc10-small", "B50 Inc10": "b50-inc10-small"}
+SMALL = {"B0 Inc10, first five": "pycil-cifar100-b0-inc10-small", "B50 Inc10": "pycil-cifar100-b50-inc10-small"}
 
 
 def test_the_table_of_small_class_incremental_studies():
