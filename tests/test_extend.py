@@ -145,8 +145,12 @@ def test_paths_are_relative_to_the_file_that_names_them(example):
 def test_entries_reach_other_processes(example):
     runs = expand(read_study(example / "study.yaml"))
     packed, names = pickle.dumps([run.config for run in runs]), [run.config.run_id for run in runs]
+    places = [run.config.stream.origin.of("name") for run in runs]
     forget_extensions()
-    assert [config.run_id for config in pickle.loads(packed)] == names
+    again = pickle.loads(packed)
+    assert [config.run_id for config in again] == names
+    assert [config.stream.origin.of("name") for config in again] == places
+    assert all(re.match(r".*study\.yaml:\d+: streams\[0\]$", place) for place in places)
 
 
 def test_installed_packages_are_found_by_their_entry_point(example, monkeypatch):

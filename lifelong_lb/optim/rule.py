@@ -73,6 +73,11 @@ class UpdateRule(ABC):
         """Forward-backward passes per step, including the first one (the mean if it varies)."""
 
     @property
+    def radii(self) -> tuple[str, ...]:
+        """Names of the attributes that a schedule of the radius multiplies."""
+        return ("rho",)
+
+    @property
     def keeps_weights(self) -> bool:
         """Whether fast and slow weights are kept over several minibatches."""
         return False

@@ -1,6 +1,6 @@
 """Split streams: the classes of a data set distributed over experiences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,8 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     shared = isinstance(entry, SeveralSources) and entry.shared_test and not on_validation
     learnt = experiences_of(numbers, places, chosen.learnt, seed, blurry=entry.blurry)
     homes, tasks, labels = places_of(numbers, entry.scenario)
-    if isinstance(entry, SeveralSources) and entry.recurring:
+    recurring = isinstance(entry, SeveralSources) and entry.recurring
+    if recurring:
         labels = np.array(order) % LABELS_PER_SOURCE
     if isinstance(entry, Vectors):
         images = standardised(entry, images, learnt[0])
@@ -67,6 +68,7 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
         part = images.train if on_validation else images.test
         measuring = _datasets(part, labels[measured], tasks[measured], evaluated)
     channels, height, width = images.train.x.shape[1:]
+    label_map = dict(zip(order, zip(homes.tolist(), tasks.tolist(), labels.tolist(), strict=True), strict=True))
     return Stream(
         *avalanche_streams(learning, measuring),
         Shape(
@@ -79,9 +81,20 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
         ),
         order,
         images.names(order),
-        dict(zip(order, zip(homes.tolist(), tasks.tolist(), labels.tolist(), strict=True), strict=True)),
+        _first_places(label_map) if recurring else label_map,
         arrangement([np.array(order), *learnt, *evaluated], f"{entry.scenario}, {entry.evaluate}"),
     )
+
+
+def _first_places(label_map: Mapping[int, tuple[int, int, int]]) -> dict[int, tuple[int | None, int, int]]:
+    """Keep the first of the data set's labels of each class that recurs; it belongs to no single experience."""
+    first: dict[int, tuple[int | None, int, int]] = {}
+    seen: set[int] = set()
+    for label, (_, task, own) in label_map.items():
+        if own not in seen:
+            seen.add(own)
+            first[label] = (None, task, own)
+    return first
 
 
 def places_of(numbers: Sequence[int], scenario: str) -> tuple[Indices, Indices, Indices]:

@@ -4,6 +4,7 @@ import pickle
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from avalanche.benchmarks.classic import CORe50
@@ -201,6 +202,9 @@ def test_accuracy_on_a_shared_test_part_is_measured_once(tmp_path, monkeypatch):
     results = run_study(study, tmp_path / "out", data=tmp_path, executor="in-process")
     assert set(results.runs["status"]) == {"done"}
     assert (results.accuracy.groupby(["run", "trained"])["accuracy"].nunique() == 1).all()
+    rows = pd.read_csv(tmp_path / "out" / "class_accuracy.csv").groupby("run")
+    images = [entry_rows.set_index("class")["images"] for _, entry_rows in rows]
+    assert [each.tolist() for each in images] == [[2 * 6] * 12] * 4  # a row for each object: 2 images, evaluated for 6
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -118,6 +119,31 @@ def test_an_interrupted_computation_continues_after_its_last_block(tmp_path, mon
     assert np.array_equal(found.test, arrays()[1])
     assert all(map(is_intact, entries(tmp_path)))
     assert unfinished(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_left_of_a_finished_computation_is_removed(kind, tmp_path):
+    """A process was killed after it had published the entry, or something else has the name of its blocks."""
+    cached_features({}, SHAPES, tmp_path, Compute())
+    (entry,) = entries(tmp_path)
+    left = entry.with_name(f"{features.UNFINISHED}{entry.name}")
+    if kind == "folder":
+        left.mkdir()
+        (left / "train-0.npy").write_bytes(b"x")
+    else:
+        left.write_bytes(b"x")
+    again = Compute()
+    cached_features({}, SHAPES, tmp_path, again)
+    assert (again.calls, unfinished(tmp_path)) == ([], [])
+
+
+def test_a_file_in_the_place_of_blocks_is_replaced(tmp_path):
+    cached_features({}, SHAPES, tmp_path, Compute())
+    (entry,) = entries(tmp_path)
+    shutil.rmtree(entry)
+    entry.with_name(f"{features.UNFINISHED}{entry.name}").write_bytes(b"x")
+    found = cached_features({}, SHAPES, tmp_path, Compute())
+    assert np.array_equal(found.train, arrays()[0])
 
 
 @pytest.mark.parametrize("case", ["pickle", "cut", "empty", "missing", "fifo", "other shape", "other type"])

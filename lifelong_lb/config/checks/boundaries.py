@@ -77,9 +77,9 @@ def optimizer_problems(
         if schedule is None:
             continue
         once = next((strategy.name for strategy in strategies if strategy.trained_once), None)
-        if once is not None and schedule.experience_factor != 1:
+        if once is not None and (field := _of_later_experiences(schedule)) is not None:
             sentence = f"{once} is trained once and has no later experience; run it in a separate study"
-            yield f"{path}.schedule.experience_factor", sentence
+            yield f"{path}.schedule.{field}", sentence
         if schedule.knows_boundaries() and unknown is not None:
             field = "over" if schedule.over == "experience" else "experience_factor"
             yield f"{path}.schedule.{field}", _boundaries_needed(unknown)
@@ -105,6 +105,13 @@ def optimizer_problems(
             )
             if reason is not None:
                 yield f"{path}.schedule", f"{reason}; set by: iteration"
+
+
+def _of_later_experiences(schedule: ScheduleEntry) -> str | None:
+    """The field of a schedule that distinguishes later experiences from the first one."""
+    if schedule.experience_factor != 1:
+        return "experience_factor"
+    return "milestones" if schedule.changes_with_phase() else None
 
 
 def counts_steps(schedule: ScheduleEntry | None) -> bool:

@@ -15,6 +15,7 @@ from pydantic import create_model
 
 from lifelong_lb.config.entries.fields import Settings, is_plain_text
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
+from lifelong_lb.config.entries.origin import Origin
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES
 from lifelong_lb.config.entries.strategies import NOT_OFFERED, STRATEGY_ENTRIES
@@ -318,11 +319,16 @@ def _reduce(entry: Settings) -> tuple[Any, ...]:
     """Pickle an entry by name, because its class is created again in the other process."""
     kind, name = next(key for key, extension in EXTENSIONS.items() if isinstance(entry, extension.entry))
     folder = entry.study_folder if isinstance(entry, FromFiles | ModelEntry) else None
-    return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), folder)
+    place = entry.origin if isinstance(entry, StreamEntry) else None
+    return _rebuild, (kind, name, EXTENSIONS[kind, name].origin, entry.model_dump(), folder, place)
 
 
-def _rebuild(kind: str, name: str, origin: str, values: dict[str, Any], folder: Path | None = None) -> Settings:
+def _rebuild(
+    kind: str, name: str, origin: str, values: dict[str, Any], folder: Path | None = None, place: Origin | None = None
+) -> Settings:
     if (kind, name) not in EXTENSIONS or is_stored_only(kind, name):
         load_origin(origin)
     entry: Settings = KINDS[kind][name].model_validate(values)
-    return entry.with_study_folder(folder) if isinstance(entry, FromFiles | ModelEntry) else entry
+    if isinstance(entry, FromFiles | ModelEntry):
+        entry = entry.with_study_folder(folder)
+    return entry.with_origin(place) if isinstance(entry, StreamEntry) and place is not None else entry

@@ -76,7 +76,22 @@ def cached_features(
         if found is None:
             with locked(entry):
                 found = _open(entry, shapes) or _write(entry, shapes, depends_on, compute)
+        elif _blocks(entry).exists():  # left behind by a process that was killed after it had published the entry
+            with locked(entry):
+                _remove(_blocks(entry))
     return found
+
+
+def _blocks(entry: Path) -> Path:
+    """Folder of what an interrupted computation of an entry has computed."""
+    return entry.with_name(f"{UNFINISHED}{entry.name}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _open(entry: Path, shapes: tuple[int, int, int]) -> Features | None:
@@ -97,8 +112,10 @@ def _array(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
 
 
 def _write(entry: Path, shapes: tuple[int, int, int], depends_on: Mapping[str, Any], compute: Compute) -> Features:
-    blocks = entry.with_name(f"{UNFINISHED}{entry.name}")
-    blocks.mkdir(exist_ok=True)
+    blocks = _blocks(entry)
+    if not blocks.is_dir():
+        _remove(blocks)
+        blocks.mkdir()
     arrays = {
         part: _computed(blocks, part, (rows, shapes[2]), compute) for part, rows in zip(PARTS, shapes[:2], strict=True)
     }
@@ -107,7 +124,7 @@ def _write(entry: Path, shapes: tuple[int, int, int], depends_on: Mapping[str, A
             write_array(scratch / f"{part}.npy", array)
         digests = {part: _digest(array) for part, array in arrays.items()}
         write_json(scratch / ENTRY, {"depends_on": depends_on, "sha256": digests})
-    shutil.rmtree(blocks, ignore_errors=True)
+    _remove(blocks)
     found = _open(entry, shapes)
     assert found is not None, entry
     return found

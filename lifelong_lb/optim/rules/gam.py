@@ -70,6 +70,11 @@ class GAM(UpdateRule):
         self._ascent.rho = number("rho_prime", value, RHO)
 
     @property
+    def radii(self) -> tuple[str, ...]:
+        """Both radii."""
+        return ("rho", "rho_prime")
+
+    @property
     def gradient_evaluations(self) -> float:
         """Four passes: g_0 to g_3; without g_3 for alpha = 1, and then without g_2 for beta = 1 or gamma = 0."""
         if self.alpha < 1:

@@ -12,9 +12,6 @@ from avalanche.core import SupervisedPlugin
 from lifelong_lb.config.entries import schedules as entries
 from lifelong_lb.strategies.schedule.position import begins_experience, experience_number
 
-RADII = ("rho", "rho_prime")
-"""Radii of a rule that follow the learning rate."""
-
 
 @dataclass(frozen=True)
 class Moment:
@@ -91,7 +88,8 @@ class ScheduledLearningRate(SupervisedPlugin):
         experiences: number of experiences in the stream, with equal shares; needed for ``over="stream"``.
         spent_share: returns the completed share of the experience's training, if a budget ends it; None to compute
             it from epochs.
-        follower: a rule whose radii (:data:`RADII`) are multiplied by the same factor; None for none.
+        follower: a rule whose :attr:`~lifelong_lb.optim.UpdateRule.radii` are multiplied by the same factor; None for
+            none.
 
     Raises:
         ValueError: for another value, or a stream without a number of experiences.
@@ -121,7 +119,8 @@ class ScheduledLearningRate(SupervisedPlugin):
         self.schedule, self.by, self.over, self.experiences = schedule, by, over, experiences
         self._spent_share, self._before_epoch = spent_share, 0.0
         self._follower = follower
-        self._radii = {name: float(getattr(follower, name)) for name in RADII if hasattr(follower, name)}
+        radii = () if follower is None else follower.radii
+        self._radii = {name: float(getattr(follower, name)) for name in radii}
         self._count = self._chunk = self._epoch = self._iteration = 0
 
     def before_training_exp(self, strategy: Any, *args: Any, **kwargs: Any) -> None:

@@ -84,6 +84,14 @@ def run_id(**changes):
         ),
         (
             {
+                **scheduled({"name": "multistep", "milestones": [[3], [2]]}),
+                "strategies": ["naive", "joint"],
+                "train": {"epochs": 4},
+            },
+            "optimizers[0].schedule.milestones: joint is trained once and has no later experience",
+        ),
+        (
+            {
                 **scheduled({"name": "multistep", "milestones": [7], "over": "stream"}),
                 "strategies": ["naive", "joint"],
                 "train": {"epochs": 2},

@@ -317,3 +317,16 @@ def test_all_radii_of_a_rule_follow(rule, radii):
         plugin.before_training_iteration(strategy)
         assert strategy.optimizer.param_groups[0]["lr"] == LR * factor
         assert {name: getattr(rule, name) for name in radii} == {name: rho * factor for name, rho in radii.items()}
+
+
+class Wrapped(NoRule):
+    """A rule of one's own without an attribute for its radius."""
+
+    def __init__(self, rho=0.1):
+        super().__init__()
+        self.inner = SAM(rho=rho)
+
+
+def test_a_rule_without_its_radius_as_an_attribute_does_not_follow_silently():
+    with pytest.raises(AttributeError, match="'Wrapped' object has no attribute 'rho'"):
+        ScheduledLearningRate(lambda moment: 1.0, follower=Wrapped())
