@@ -45,7 +45,26 @@ CASES = [
         "class_order",
         "in class_order, unknown class 'ent'; did you mean 'ant'?",
     ),
-    ("split\n source: mine\n class_order: [3, 2]\n experiences: 2", "class_order", "class_order must name each class"),
+    (
+        "split\n source: mine\n class_order: [3, 2]\n experiences: 2",
+        "class_order",
+        "class_order must list each of the 4 classes found in the data once; 0, 1 are missing",
+    ),
+    (
+        "split\n source: mine\n class_order: [dog, ant, cow]\n experiences: 2",
+        "class_order",
+        "class_order must list each of the 4 classes found in the data once; 'bee' is missing",
+    ),
+    (
+        "split\n source: mine\n class_order: [dog, ant, cow, dog, bee]\n experiences: 2",
+        "class_order",
+        "found in the data once; 'dog' is there twice",
+    ),
+    (
+        "split\n source: mine\n experiences: [[dog, ant], [cow]]",
+        "experiences",
+        "experiences must list each of the 4 classes found in the data once; 'bee' is missing",
+    ),
     ("split\n source: arrays.npz\n class_order: [ant]\n experiences: 2", "class_order", "has no class names"),
     ("split\n source: mine\n validation: 0.1\n experiences: 2", "validation", "too few to hold out"),
     ("split\n label: no key\n source: mine", "name", "experiences must divide the 4 classes found in the data; got 5"),
