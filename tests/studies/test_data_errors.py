@@ -92,6 +92,11 @@ CASES = [
         "damaged.npz: ",
     ),
     ("sources\n sources:\n  - path: arrays.npz\n  - path: many/a", "sources", "must have the same classes"),
+    (
+        "sources\n scenario: class-incremental\n sources:\n  - path: arrays.npz\n  - path: mine",
+        "sources",
+        "images of arrays.npz have 8 x 8 pixels, those of mine",
+    ),
     ("folders\n source: many\n experiences: 3", "experiences", "experiences must be the number of folders in"),
     ("folders\n source: many\n experiences: [a, c]", "experiences", "unknown folder 'c'"),
     ("folders\n experiences: 3\n source: mine", "experiences", "experiences must be the number of folders in"),
