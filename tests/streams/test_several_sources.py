@@ -177,7 +177,15 @@ def test_paths_are_relative_to_the_study_file(tmp_path):
         ),
         ({"sources": [{"name": "mnist", "path": "x"}]}, "or the path of your own images; got both"),
         ({"sources": [{"folder": "x"}]}, "unknown key 'folder'"),
-        ({"sources": ["mnist"]}, r"sources\[0\]: must be a mapping of settings; got 'mnist'"),
+        (
+            {"sources": [{"name": "digits"}, "usps"]},
+            r"sources\[1\]: must be a mapping of settings, e\.g\. {name: mnist} or {path: usps\.npz}; got 'usps'",
+        ),
+        ({"sources": [3]}, r"sources\[0\]: must be a mapping of settings, e\.g\. .*; got 3"),
+        (
+            {"sources": [{"name": "usps"}]},
+            r"data set 'usps'.* \(known: .*\); write {path: \.\.\.} for files of your own",
+        ),
         ({"sources": [{"name": "mnist"}, {"name": "split-mnist"}]}, "sources must be different; got 'mnist' twice"),
         (
             {"sources": [{"name": "mnist"}, {"name": "digits"}], "experiences": 3},
