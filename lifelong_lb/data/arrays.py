@@ -136,13 +136,19 @@ class Checked:
         train: ``(N,)``, labels of the train part.
         test: ``(M,)``, labels of the test part.
         note: what was not checked; empty if everything was.
-        shape: ``(C, H, W)`` of the images; None if they were not read.
+        shape: ``(C, H, W)`` of the images; None if the channels are unknown, e.g. because no picture was decoded.
+        size: ``(H, W)`` of the images; by default from ``shape``, None if unknown.
     """
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     note: str = ""
     shape: tuple[int, ...] | None = None
+    size: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is None and self.shape is not None:
+            object.__setattr__(self, "size", tuple(self.shape[1:]))
 
 
 class Source(ABC):

@@ -1,5 +1,6 @@
 """Class order of a stream, and checks of the classes of a data set."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from itertools import chain
 
@@ -21,7 +22,7 @@ from lifelong_lb.seeding import CLASS_ORDER, generator
 from lifelong_lb.untrusted import quoted
 
 
-def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[int, ...]:
+def class_order(entry: DealtStream, classes: Sequence[int], seed: int, names: Sequence[str] = ()) -> tuple[int, ...]:
     """Return the labels of a data set in the order in which a stream presents them.
 
     Args:
@@ -29,6 +30,7 @@ def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[
         classes: the labels that occur in the data.
         seed: draws the order, unless the entry fixes it: of the classes, or of whole experiences if each has its own
             classes.
+        names: names of the classes in messages, as in :func:`check_classes`.
 
     Returns:
         The labels, permuted.
@@ -36,7 +38,7 @@ def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[
     Raises:
         UserError: if the classes cannot be split as the entry requires, or the fixed order contains other labels.
     """
-    check_classes(entry, classes)
+    check_classes(entry, classes, names)
     if isinstance(entry, SplitStream):
         fixed = _fixed_order(entry)
         if fixed is not None:
@@ -55,12 +57,13 @@ def class_order(entry: DealtStream, classes: Sequence[int], seed: int) -> tuple[
     return tuple(chain.from_iterable(classes[per * block : per * (block + 1)] for block in blocks))
 
 
-def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
+def check_classes(entry: StreamEntry, classes: Sequence[int], names: Sequence[str] = ()) -> None:
     """Check that a data set has the classes that a stream needs.
 
     Args:
         entry: the stream's entry in the study file.
         classes: the labels that occur in the train part.
+        names: names of the classes in messages, indexed by label; messages have labels where they are left out.
 
     Raises:
         UserError: if a class is missing, or the classes cannot be split as the entry requires.
@@ -74,7 +77,7 @@ def check_classes(entry: StreamEntry, classes: Sequence[int]) -> None:
     else:
         _check_known(entry, entry.classes, classes)
     if isinstance(entry, DealtStream) and not isinstance(entry, SeveralSources):
-        _check_split(entry, classes)
+        _check_split(entry, classes, names)
 
 
 def _check_known(entry: StreamEntry, number: int, classes: Sequence[int]) -> None:
@@ -104,6 +107,23 @@ def check_test_classes(learnt: Collection[int], tested: Collection[int]) -> None
         raise UserError(f"class {label} is in the train part, but not in the test part")
 
 
+def names_if_listed(entry: StreamEntry, class_names: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """Return the names of the classes if ``experiences`` or ``class_order`` lists classes by name.
+
+    Args:
+        entry: the stream's entry in the study file.
+        class_names: returns the data set's class names, indexed by label; none if it has none. Called only if needed.
+
+    Returns:
+        The names; none if the entry lists no names.
+    """
+    return class_names() if isinstance(entry, SplitStream) and _lists_names(entry) else ()
+
+
+def _lists_names(entry: SplitStream) -> bool:
+    return any(isinstance(one, str) for one in entry.fixed_order or ())
+
+
 def with_labels(entry: StreamEntry, class_names: Callable[[], Sequence[str]]) -> StreamEntry:
     """Replace names of classes in ``experiences`` and ``class_order`` by labels.
 
@@ -117,10 +137,10 @@ def with_labels(entry: StreamEntry, class_names: Callable[[], Sequence[str]]) ->
     Raises:
         UserError: if a name is unknown, or two classes have it.
     """
-    listed = entry.fixed_order if isinstance(entry, SplitStream) else None
-    if listed is None or not any(isinstance(one, str) for one in listed):
+    if not isinstance(entry, SplitStream) or not _lists_names(entry):
         return entry
-    assert isinstance(entry, SplitStream)
+    listed = entry.fixed_order
+    assert listed is not None
     names = class_names()
     labels = {one: one if isinstance(one, int) else _label_of(one, entry, names) for one in listed}
     if entry.order_key == "class_order":
@@ -155,26 +175,48 @@ def _fixed_order(entry: SplitStream) -> tuple[int, ...] | None:
     return tuple(one for one in listed if isinstance(one, int))
 
 
-def _check_split(entry: DealtStream, classes: Sequence[int]) -> None:
+def _check_split(entry: DealtStream, classes: Sequence[int], names: Sequence[str]) -> None:
     number, numbers = len(classes), entry.class_numbers(classes)
     if isinstance(entry.experiences, int) and number % entry.experiences:
         sentence = f"experiences must divide the {number} classes found in the data; got {entry.experiences}"
         refuse(entry, "experiences", sentence)
-    if sum(numbers) != number:
+    order = _fixed_order(entry) if isinstance(entry, SplitStream) else None
+    key = entry.order_key if isinstance(entry, SplitStream) else ""
+    if sum(numbers) != number and (order is None or key != "experiences"):
         refuse(
             entry,
             "experiences",
             f"experiences must add up to the {number} classes found in the data; "
             f"got {_listed(numbers)}, which add up to {sum(numbers)}",
         )
-    order = _fixed_order(entry) if isinstance(entry, SplitStream) else None
     if order is not None and sorted(order) != sorted(classes):
-        key = entry.order_key  # type: ignore[attr-defined]
-        refuse(
-            entry,
-            key,
-            f"{key} must name each class found in the data once ({_listed(sorted(classes))}); got {_listed(order)}",
-        )
+        wrong = _differences(order, classes, names)
+        refuse(entry, key, f"{key} must list each of the {number} classes found in the data once; {wrong}")
+
+
+MAX_NAMED = 5
+"""Classes that a message names before "and N more"."""
+
+
+def _differences(order: Sequence[int], classes: Sequence[int], names: Sequence[str]) -> str:
+    """What is wrong with a list of classes: which are missing, listed twice, or not in the data."""
+    groups = (
+        (sorted(set(classes) - set(order)), "missing"),
+        ([label for label, count in Counter(order).items() if count > 1], "there twice"),
+        (sorted(set(order) - set(classes)), "not in the data"),
+    )
+    return ", and ".join(
+        f"{_named(labels, names)} {'is' if len(labels) == 1 else 'are'} {fault}" for labels, fault in groups if labels
+    )
+
+
+def _named(labels: Sequence[int], names: Sequence[str]) -> str:
+    """Names of classes, or labels of those without one."""
+    shown = [
+        quoted(names[label]) if 0 <= label < len(names) and names[label] else str(label) for label in labels[:MAX_NAMED]
+    ]
+    more = len(labels) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _listed(labels: Sequence[int]) -> str:

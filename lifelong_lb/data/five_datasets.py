@@ -66,7 +66,7 @@ class FiveDatasetsSource(SeveralParts):
         for part, checked in zip(self.parts, results, strict=True):
             _check(part, set(checked.train.tolist()))
         note = "; ".join(checked.note for checked in results if checked.note)
-        return Checked(*self.part_labels(), note)
+        return Checked(*self.part_labels(), note, shape=(3, SIZE, SIZE))
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Read all five data sets.

@@ -1,7 +1,9 @@
 """A user's own images, whose layout is detected."""
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from lifelong_lb.config import UserError, at_key
@@ -116,7 +118,9 @@ def found(source: str, roots: Sequence[Path], beside: Path | None = None) -> Pat
     existing = next((path for path in tried if _exists(path)), None)
     if existing is None:
         paths = "\n  ".join(dict.fromkeys(map(str, tried)))
-        raise MissingImagesError(f"source {quoted(source)} was not found. Tried:\n  {shortened(paths, 2000)}")
+        deeper = _one_folder_deeper(tried)
+        hint = "." if deeper is None else f"; did you mean {quoted(str(Path(source).parent / deeper), 300)}?"
+        raise MissingImagesError(f"source {quoted(source)} was not found{hint} Tried:\n  {shortened(paths, 2000)}")
     return existing
 
 
@@ -134,6 +138,28 @@ def source_at(path: Path, image_size: int | None = None) -> Source:
         UserError: if its layout is unknown.
     """
     return _array_file(path) if path.is_file() else _in_folder(path, layouts(image_size))
+
+
+MAX_SUBFOLDERS, MAX_ENTRIES = 200, 10_000
+"""Subfolders of a searched folder in which a missing file is looked for, and entries of the folder that are listed."""
+
+
+def _one_folder_deeper(tried: Sequence[Path]) -> Path | None:
+    """Look for a file in the direct subfolders of the folders in which it is missing.
+
+    Args:
+        tried: paths of the missing file.
+
+    Returns:
+        Subfolder and file of the first one found; None if there is none.
+    """
+    for path in dict.fromkeys(tried):
+        with suppress(OSError), os.scandir(path.parent) as listed:
+            subfolders = islice((one.name for one in islice(listed, MAX_ENTRIES) if one.is_dir()), MAX_SUBFOLDERS)
+            for name in sorted(subfolders):
+                if (path.parent / name / path.name).is_file():
+                    return Path(name, path.name)
+    return None
 
 
 def _exists(path: Path) -> bool:
@@ -164,4 +190,6 @@ def _in_folder(folder: Path, known: Sequence[Layout]) -> Source:
     descriptions = "\n  ".join(layout.description for layout in known)
     loose = next((path for path in [*inner, folder] if any(is_picture(file.name) for file in entries(path))), None)
     hint = "" if loose is None else f"\nMove the pictures in {loose} to train/<class>/ and test/<class>/."
-    raise UserError(encodable(f"{folder}: no images in a known layout. Known layouts:\n  {descriptions}{hint}"))
+    archives = [path for path in entries(folder) if path.suffix == ".npz" and path.is_file()]
+    meant = f"; did you mean {archives[0]}?" if len(archives) == 1 else "."
+    raise UserError(encodable(f"{folder}: no images in a known layout{meant} Known layouts:\n  {descriptions}{hint}"))

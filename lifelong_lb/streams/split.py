@@ -8,7 +8,7 @@ import torch
 
 from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, Vectors
 from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
-from lifelong_lb.data.classes import class_order, with_labels
+from lifelong_lb.data.classes import class_order, names_if_listed, with_labels
 from lifelong_lb.data.experiences import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors
 from lifelong_lb.data.selection import Indices, select
@@ -41,9 +41,10 @@ def split_stream(entry: StreamEntry, images: ImageData, seed: int) -> Stream:
     Raises:
         UserError: if the classes cannot be split as the entry requires.
     """
-    entry = with_labels(entry, lambda: images.train.class_names)
+    names = names_if_listed(entry, lambda: images.train.class_names)
+    entry = with_labels(entry, lambda: names)
     assert isinstance(entry, DealtStream)
-    order = class_order(entry, images.classes, seed)
+    order = class_order(entry, images.classes, seed, names)
     numbers = entry.class_numbers(order)
     train, test = images.train.y.numpy(), images.test.y.numpy()
     chosen = select(entry, train, test, seed)

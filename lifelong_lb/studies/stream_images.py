@@ -10,7 +10,7 @@ from lifelong_lb.config import StreamEntry, located
 from lifelong_lb.data import MissingImagesError, Source, already_prepared, cache_folder, find_images
 from lifelong_lb.data.arrays import Checked
 from lifelong_lb.data.cache.prepared import Prepared, prepare_images
-from lifelong_lb.data.classes import check_classes, with_labels
+from lifelong_lb.data.classes import check_classes, names_if_listed, with_labels
 from lifelong_lb.data.normalisation import check_statistics
 from lifelong_lb.data.selection import Labels, check_images
 
@@ -32,7 +32,8 @@ def find_source(stream: StreamEntry, roots: Sequence[Path], *, download: bool = 
     """
     with located(stream):
         source = find_images(stream, roots, download)
-        check_classes(with_labels(stream, source.names_of_classes), source.labels())
+        names = names_if_listed(stream, source.names_of_classes)
+        check_classes(with_labels(stream, lambda: names), source.labels(), names)
     return source
 
 
@@ -52,22 +53,24 @@ def prepared(stream: StreamEntry, source: Source) -> Prepared:
     with located(stream):
         images = prepare_images(source, cache_folder())
         check_statistics(stream, images.train.x.shape[1:])
-        check_labels(with_labels(stream, source.names_of_classes), images.train.y, images.test.y)
+        names = names_if_listed(stream, source.names_of_classes)
+        check_labels(with_labels(stream, lambda: names), images.train.y, images.test.y, names)
     return images
 
 
-def check_labels(stream: StreamEntry, train: Labels, test: Labels) -> None:
+def check_labels(stream: StreamEntry, train: Labels, test: Labels, names: Sequence[str] = ()) -> None:
     """Check the labels of both parts against a stream's settings.
 
     Args:
         stream: the stream.
         train: ``(N,)``, labels of the train part.
         test: ``(M,)``, labels of the test part.
+        names: names of the classes in messages, indexed by label; labels are shown without them.
 
     Raises:
         UserError: if classes or images are missing.
     """
-    check_classes(stream, np.unique(train).tolist())
+    check_classes(stream, np.unique(train).tolist(), names)
     check_images(stream, train, test)
 
 
@@ -133,8 +136,10 @@ def _read(stream: StreamEntry, source: Source, prepare: bool) -> StreamImages:
             checked = source.check()
         if checked.shape is not None:
             check_statistics(stream, checked.shape)
-        stream = with_labels(stream, source.names_of_classes if images is None else lambda: images.train.class_names)
-        check_labels(stream, checked.train, checked.test)
+        of_data = source.names_of_classes if images is None else lambda: images.train.class_names
+        names = names_if_listed(stream, of_data)
+        stream = with_labels(stream, lambda: names)
+        check_labels(stream, checked.train, checked.test, names)
     left = checked.note
     notes = [*source.notes(), *([f"{source.description}: {left}"] if left else [])]
     return StreamImages(checked.train, checked.test, notes=tuple(notes), stream=stream)

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import shutil
 
 import numpy as np
@@ -186,6 +187,38 @@ def test_order_in_which_a_relative_path_is_searched(tmp_path, parts, monkeypatch
     with pytest.raises(UserError) as error:
         user_source("others.npz", [other])
     assert str(other / "others.npz") in str(error.value)
+
+
+def test_a_missing_file_that_lies_one_folder_deeper_is_suggested(tmp_path, monkeypatch):
+    root = tmp_path / "data"
+    for folder in ("usps", "b/usps", "b/c"):
+        (root / folder).mkdir(parents=True)
+    (root / "usps/usps.npz").touch()
+    (root / "b/c/deep.npz").touch()
+
+    def message(source):
+        with pytest.raises(MissingImagesError) as error:
+            user_source(source, [tmp_path / "absent", root])
+        return str(error.value)
+
+    assert message("usps.npz").startswith("source 'usps.npz' was not found; did you mean 'usps/usps.npz'? Tried:\n  ")
+    assert message("b/deep.npz").startswith("source 'b/deep.npz' was not found; did you mean 'b/c/deep.npz'? Tried:")
+    assert message("deep.npz").startswith("source 'deep.npz' was not found. Tried:")  # two folders deeper
+    monkeypatch.setattr("lifelong_lb.data.user_data.MAX_SUBFOLDERS", 0)
+    assert message("usps.npz").startswith("source 'usps.npz' was not found. Tried:")
+
+
+def test_a_folder_with_one_archive_suggests_the_archive(tmp_path):
+    (tmp_path / "usps").mkdir()
+    (tmp_path / "usps/usps.npz").touch()
+    archive = re.escape(str(tmp_path / "usps/usps.npz"))
+    with pytest.raises(
+        UserError, match=rf"usps: no images in a known layout; did you mean {archive}\? Known layouts:\n"
+    ):
+        user_source("usps", [tmp_path])
+    (tmp_path / "usps/other.npz").touch()
+    with pytest.raises(UserError, match=r"usps: no images in a known layout\. Known layouts:\n"):
+        user_source("usps", [tmp_path])
 
 
 def test_an_unknown_layout_is_an_error(tmp_path):

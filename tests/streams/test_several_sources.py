@@ -10,6 +10,7 @@ from lifelong_lb.config import UserError, parse_study, read_study
 from lifelong_lb.config.entries.several_sources import DATA_SETS
 from lifelong_lb.data import DATASETS, MissingImagesError, find_images, load_images
 from lifelong_lb.data.combined.resizing import resized
+from lifelong_lb.data.layouts import array_files, picture_files
 from lifelong_lb.streams import build_stream
 from lifelong_lb.studies.planning.validate import plan_of
 
@@ -83,6 +84,33 @@ def test_images_are_brought_to_one_size_and_colour(tmp_path):
         built(settings, tmp_path)
 
 
+@pytest.mark.parametrize("quick", [False, True])
+def test_validate_refuses_different_sizes_with_the_sentence_of_run(quick, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIFELONG_LB_CACHE", str(tmp_path / "cache"))
+    if not quick:  # only headers are read
+        monkeypatch.setattr(array_files, "QUICK_BYTES", 0)
+        monkeypatch.setattr(picture_files, "QUICK_PICTURES", 0)
+    arrays = write_arrays(tmp_path / "a.npz", [0, 1], 8)
+    write_folders(tmp_path / "b", ("cat", "dog"), each=(3, 2), size=6)
+    settings = {"name": "sources", "sources": [arrays, {"path": str(tmp_path / "b")}], "scenario": "class-incremental"}
+    with pytest.raises(UserError) as of_run:
+        built(settings, tmp_path)
+    with pytest.raises(UserError) as of_validate:
+        find_images(entry(**settings)).check()
+    assert str(of_validate.value) == str(of_run.value)
+    assert "b 6 x 6; set image_size, e.g. 8, to bring all of them to one size" in str(of_validate.value)
+    assert find_images(entry(**settings, image_size=4)).check().size == (4, 4)
+    assert find_images(entry(**settings, image_size=4, channels=1)).check().shape == (1, 4, 4)
+
+
+def test_headers_tell_the_shape_of_sources(tmp_path, monkeypatch):
+    monkeypatch.setattr(array_files, "QUICK_BYTES", 0)
+    grey, colour = write_arrays(tmp_path / "a.npz", [0, 1]), write_arrays(tmp_path / "b.npz", [0, 1], 6, 3)
+    checked = find_images(entry(name="sources", sources=[grey, colour])).check()
+    assert checked.shape == (3, 6, 6)
+    assert "only the shapes" in checked.note
+
+
 def test_embedded_data_needs_no_files(tmp_path):
     stream = built({"name": "sources", "sources": [{"name": "split-digits"}], "image_size": 4}, tmp_path)
     assert stream.shape.image == (1, 4, 4)
@@ -149,7 +177,15 @@ def test_paths_are_relative_to_the_study_file(tmp_path):
         ),
         ({"sources": [{"name": "mnist", "path": "x"}]}, "or the path of your own images; got both"),
         ({"sources": [{"folder": "x"}]}, "unknown key 'folder'"),
-        ({"sources": ["mnist"]}, r"sources\[0\]: must be a mapping of settings; got 'mnist'"),
+        (
+            {"sources": [{"name": "digits"}, "usps"]},
+            r"sources\[1\]: must be a mapping of settings, e\.g\. {name: mnist} or {path: usps\.npz}; got 'usps'",
+        ),
+        ({"sources": [3]}, r"sources\[0\]: must be a mapping of settings, e\.g\. .*; got 3"),
+        (
+            {"sources": [{"name": "usps"}]},
+            r"data set 'usps'.* \(known: .*\); write {path: \.\.\.} for files of your own",
+        ),
         ({"sources": [{"name": "mnist"}, {"name": "split-mnist"}]}, "sources must be different; got 'mnist' twice"),
         (
             {"sources": [{"name": "mnist"}, {"name": "digits"}], "experiences": 3},

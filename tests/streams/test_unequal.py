@@ -125,10 +125,10 @@ def test_first_and_then_need_a_known_number_of_classes():
         ({"experiences": [["0", "zero"], [1, 2, 3, 4, 5, 6, 7, 8]]}, "in experiences, unknown class 'zero'"),
         (
             {"experiences": [[0, "0"], [1, 2, 3, 4, 5, 6, 7, 8]]},
-            "experiences must name each class found in the data once",
+            "experiences must list each of the 10 classes found in the data once; '9' is missing, and '0' is there tw",
         ),
         ({"class_order": ["0", "zero", *range(1, 9)]}, "in class_order, unknown class 'zero'"),
-        ({"class_order": [0, "0", *range(1, 9)]}, "class_order must name each class found in the data once"),
+        ({"class_order": [0, "0", *range(1, 9)]}, "found in the data once; '9' is missing, and '0' is there twice"),
     ],
 )
 def test_names_that_do_not_fit_the_data_are_named(settings, message):

@@ -50,6 +50,13 @@ class ImageSource(Settings):
     path: SourcePath | None = None
     """Folder or ``.npz`` file of your own images, as ``source`` of ``split``."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _settings(cls, value: Any) -> Any:
+        if isinstance(value, Mapping | ImageSource):
+            return value
+        raise ValueError("must be a mapping of settings, e.g. {name: mnist} or {path: usps.npz}")
+
     @field_validator("name")
     @classmethod
     def _known(cls, name: str | None) -> str | None:
@@ -57,7 +64,8 @@ class ImageSource(Settings):
             return None
         data_set = name.removeprefix("split-")  # the stream of a data set means the data set
         if data_set not in DATA_SETS:
-            raise ValueError(unknown_name("data set", name, DATA_SETS))
+            sentence = unknown_name("data set", name, DATA_SETS)
+            raise ValueError(f"{sentence}; write {{path: ...}} for files of your own")
         return data_set
 
     @model_validator(mode="after")

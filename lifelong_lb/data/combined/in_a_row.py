@@ -111,16 +111,24 @@ class InARow(SeveralParts):
         return tuple(names)
 
     def check(self) -> Checked:
-        """Check each source.
+        """Check each source, and compare the sizes of their images.
 
         Returns:
             Labels of all images.
 
         Raises:
-            UserError: if a file is damaged, or the classes of sources differ but must not.
+            UserError: if a file is damaged, sizes differ without an ``image_size``, or classes differ but must not.
         """
-        notes = [checked.note for checked in self.of_parts(lambda part: part.check()) if checked.note]
-        return Checked(*self.part_labels(), "; ".join(notes))
+        results = self.of_parts(lambda part: part.check())
+        sizes = [checked.size for checked in results]
+        if self.image_size is None:
+            self._check_sizes(sizes)
+        size = sizes[0] if self.image_size is None else (self.image_size, self.image_size)
+        shapes = [checked.shape for checked in results if checked.shape is not None]
+        channels = self.channels or (max(shape[0] for shape in shapes) if len(shapes) == len(results) else None)
+        shape = None if size is None or channels is None else (channels, *size)
+        note = "; ".join(checked.note for checked in results if checked.note)
+        return Checked(*self.part_labels(), note, shape, size)
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Read all sources.
@@ -133,20 +141,22 @@ class InARow(SeveralParts):
         """
         pairs = self.of_parts(lambda part: part.read())
         if self.image_size is None:
-            self._check_sizes([train.x.shape for train, _ in pairs])
+            self._check_sizes([train.x.shape[2:] for train, _ in pairs])
         channels = self.channels or max(train.x.shape[1] for train, _ in pairs)
         names = self.names_of_classes()
         train, test = (self._joined([pair[part] for pair in pairs], channels, names) for part in (0, 1))
         return train, test
 
-    def _check_sizes(self, shapes: Sequence[tuple[int, ...]]) -> None:
-        sizes = [f"{height} x {width}" for _, _, height, width in shapes]
-        other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
-        if other is not None:
-            raise UserError(
-                f"images of {self.titles[0]} have {sizes[0]} pixels, those of {self.titles[other]} {sizes[other]}; set "
-                f"image_size, e.g. {max(shapes[0][2], shapes[other][2])}, to bring all of them to one size"
-            )
+    def _check_sizes(self, sizes: Sequence[tuple[int, ...] | None]) -> None:
+        """Compare heights and widths; those that are None are unknown."""
+        known = [(title, size) for title, size in zip(self.titles, sizes, strict=True) if size is not None]
+        for title, size in known[1:]:
+            first, wanted = known[0]
+            if size != wanted:
+                raise UserError(
+                    f"images of {first} have {wanted[0]} x {wanted[1]} pixels, those of {title} {size[0]} x {size[1]}; "
+                    f"set image_size, e.g. {max(wanted[0], size[0])}, to bring all of them to one size"
+                )
 
     def _joined(self, parts: Sequence[Arrays], channels: int, names: tuple[str, ...]) -> Arrays:
         x = [resized(part.x, self.image_size, channels, title) for title, part in zip(self.titles, parts, strict=True)]

@@ -103,9 +103,12 @@ class ArrayFiles(Source):
             UserError: if a file or array is missing or damaged.
         """
         available = self._checked_names()
-        if sum(self._header(self._name(f"x_{part}", available)).bytes for part in ("train", "test")) <= QUICK_BYTES:
+        headers = [self._header(self._name(f"x_{part}", available)) for part in ("train", "test")]
+        if sum(header.bytes for header in headers) <= QUICK_BYTES:
             return super().check()
-        return Checked(*self.part_labels(), "only the shapes of its arrays of images were read; run reads them")
+        shapes = [_channels_first(header.shape, path_text(self.folder))[1:] for header in headers]
+        note = "only the shapes of its arrays of images were read; run reads them"
+        return Checked(*self.part_labels(), note, shape=max(shapes))  # they differ in channels only
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Read both parts.

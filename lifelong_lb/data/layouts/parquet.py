@@ -135,10 +135,11 @@ class ParquetSource(Source):
             UserError: if a file is missing or damaged, or an image has another size.
         """
         train, test = self.part_labels()
-        number, _ = len(train) + len(test), self._common_size
+        number, size = len(train) + len(test), self._common_size
         if number <= QUICK_IMAGES:
             return super().check()
-        return Checked(train, test, f"only the headers of its {number:,} images were read; run decodes them")
+        note = f"only the headers of its {number:,} images were read; run decodes them"
+        return Checked(train, test, note, size=size)
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Decode all images in batches.

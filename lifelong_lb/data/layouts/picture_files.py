@@ -163,12 +163,11 @@ class PictureFiles(Source):
         Raises:
             UserError: if a file is missing or damaged, or has another size.
         """
-        files, _ = self.files(), self._common_size
+        files, size = self.files(), self._common_size
         if len(files) <= QUICK_PICTURES and sum(path.stat().st_size for path in files) <= QUICK_BYTES:
             return super().check()
-        return Checked(
-            *self.part_labels(), note=f"only the headers of its {len(files):,} pictures were read; run decodes them"
-        )
+        note = f"only the headers of its {len(files):,} pictures were read; run decodes them"
+        return Checked(*self.part_labels(), note, size=size)
 
     def read(self) -> tuple[Arrays, Arrays]:
         """Decode all pictures.
