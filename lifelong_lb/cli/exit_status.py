@@ -106,8 +106,8 @@ def unfinished_run_lines(folder: Path, results: "Results", run_ids: set[str] | N
         homes = {run: results.homes[run].path if run in results.homes else folder for run in left_out}
         yield from _listed([f"  {homes[run] / 'runs' / run}" for run in left_out])
         yield (
-            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason given above; remove the "
-            "folders listed, and lifelong-lb run computes these runs again"
+            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason in the notes below; "
+            "remove the folders listed, and lifelong-lb run computes these runs again"
         )
 
 

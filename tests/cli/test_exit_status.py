@@ -58,7 +58,12 @@ def test_what_is_left_out_can_be_computed_again(copied):
     changed(copied.runs[0], data={**data, "sha256": "0" * 64})
     place, advice = messages(copied)
     assert place == f"  {copied.runs[0]}"
-    assert advice.startswith("left out: 1 run, for the reason given above; remove the folders listed")
+    assert advice.startswith("left out: 1 run, for the reason in the notes below; remove the folders listed")
+    reported = command("report", copied.out)
+    assert reported.returncode == 1
+    assert reported.stdout.index("in the notes below") < reported.stdout.index(
+        "Note: split-digits: 1 run left out, not "
+    )
     shutil.rmtree(copied.runs[0])
     again = command("run", copied.study, "--out", copied.out)
     assert again.returncode == 0
