@@ -4,7 +4,9 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import pytest
 from helpers.tiny_study import command
+from reports.folders import TWO, make, wave
 
 from lifelong_lb.cli.exit_status import MAX_LISTED, unfinished_run_lines
 from lifelong_lb.reports import collect
@@ -68,3 +70,26 @@ def test_what_is_left_out_can_be_computed_again(copied):
     again = command("run", copied.study, "--out", copied.out)
     assert again.returncode == 0
     assert "left out" not in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("sha256", "remove the folders listed, and lifelong-lb run computes these runs again"),
+        (
+            "weights_sha256",
+            "either restore the file of weights (model.weights) of the other runs and remove the folders listed, or "
+            "keep the file of these runs and remove the folders of the other runs; lifelong-lb run computes again "
+            "what was removed",
+        ),
+    ],
+)
+def test_with_changed_weights_both_ways_are_named(tmp_path, key, advice):
+    folder = make(tmp_path, {**TWO, "seeds": 3}, lambda labels, seed: wave(2, seed))
+    runs = sorted(path for path in folder.runs_path.iterdir() if not path.name.startswith("."))
+    for run, value in zip(runs, "aaaaab", strict=True):
+        data = json.loads((run / "result.json").read_text())["data"]
+        changed(run, data={**data, key: value * 64})
+    place, line = unfinished_run_lines(tmp_path, collect(folder), None)
+    assert place == f"  {runs[-1]}"
+    assert line == f"left out: 1 run, for the reason in the notes below; {advice}"

@@ -53,6 +53,8 @@ _DIFFERENCES = {
 """Recorded properties of a stream or model, and their names. Those of :data:`_OVER_ALL_SEEDS` must agree over all
 seeds, the others within a seed."""
 _OVER_ALL_SEEDS = ("sha256", "weights_sha256")
+OTHER_WEIGHTS = f"different {_DIFFERENCES['weights_sha256']}"
+"""Part of the sentence about runs that were left out because of the weights of their model."""
 
 
 def find_other_streams(
