@@ -19,6 +19,11 @@ MAX_LISTED = 5
 """Most unfinished runs that are listed individually."""
 MAX_CHARACTERS = 200
 """Most characters shown of the message of each."""
+_LEFT_OUT = "remove the folders listed, and lifelong-lb run computes these runs again"
+_CHANGED_WEIGHTS = (
+    "either restore the file of weights (model.weights) of the other runs and remove the folders listed, or keep the "
+    "file of these runs and remove the folders of the other runs; lifelong-lb run computes again what was removed"
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ def unfinished_run_lines(folder: Path, results: "Results", run_ids: set[str] | N
     Yields:
         Lines.
     """
+    from lifelong_lb.reports.results.comparability import OTHER_WEIGHTS
     from lifelong_lb.untrusted import shortened
 
     columns = ["stream", "strategy", "rule", "base_optimizer"]
@@ -105,9 +111,10 @@ def unfinished_run_lines(folder: Path, results: "Results", run_ids: set[str] | N
     if left_out:
         homes = {run: results.homes[run].path if run in results.homes else folder for run in left_out}
         yield from _listed([f"  {homes[run] / 'runs' / run}" for run in left_out])
+        weights = any(OTHER_WEIGHTS in problem for problem in results.problems)
         yield (
-            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason given above; remove the "
-            "folders listed, and lifelong-lb run computes these runs again"
+            f"left out: {len(left_out)} run{'s' * (len(left_out) != 1)}, for the reason in the notes below; "
+            f"{_CHANGED_WEIGHTS if weights else _LEFT_OUT}"
         )
 
 

@@ -124,8 +124,10 @@ def site(
 def status(folder: FolderArgument) -> None:
     """Show the status of the study in DIR: number of runs per status, running ones with their launcher.
 
+    Runs that reports leave out, because they are not comparable with the others, are counted by their status and named.
     Exit code 0 if all runs are done, 1 if some are not.
     """
+    from lifelong_lb.reports.results.comparability import incomparable_runs
     from lifelong_lb.store import ResultFolder, folder_status
     from lifelong_lb.store.tuned import tuned_folders
 
@@ -136,6 +138,8 @@ def status(folder: FolderArgument) -> None:
         show(heading + ", ".join(f"{count} {name}" for name, count in sorted(one.counts.items())))
         for line in (*one.running, *one.troubles):
             show(line)
+        for sentence in incomparable_runs(ResultFolder(path)):
+            show(f"not in the report: {sentence}")
     if any(set(one.counts) - {"done"} for one in statuses.values()):
         raise typer.Exit(SOME_RUNS_NOT_DONE)
 

@@ -94,10 +94,14 @@ _KINDS: dict[Kind, str] = {
 
 
 class _Placed(Protocol):
-    """What is known of a finding to select it."""
+    """What is known of a finding to select, name and show it; one over several streams has no stream."""
 
     @property
     def kind(self) -> Kind: ...
+    @property
+    def headline(self) -> str: ...
+    @property
+    def strategy(self) -> str: ...
     @property
     def base_optimizer(self) -> str: ...
 
@@ -109,7 +113,7 @@ def condensed(found: Sequence[Some], base: str, most: int = MOST_FINDINGS) -> tu
     """Select the findings to show at once, those with a difference, and count the others in a sentence.
 
     Args:
-        found: findings of one stream.
+        found: findings, at most one per stream, strategy and base optimizer.
         base: name of the baseline.
         most: most findings to show.
 
@@ -121,21 +125,40 @@ def condensed(found: Sequence[Some], base: str, most: int = MOST_FINDINGS) -> tu
     shown = [finding for finding in found if finding.kind in ("better", "worse")][:most]
     counts = Counter(finding.kind for finding in found if finding not in shown)
     others = ", ".join(f"{text.format(base=base)} in {counts[kind]}" for kind, text in _KINDS.items() if counts[kind])
-    places = "combinations" if len({finding.base_optimizer for finding in found}) > 1 else "strategies"
     which = f"The other {len(found) - len(shown)} of " if shown else ""
-    return shown, f"{which}{len(found)} {places}: {others}."
+    return shown, f"{which}{len(found)} {places(map(_place, found))}: {others}."
 
 
-def placed(found: Sequence[Finding]) -> list[tuple[str, Finding]]:
+def places(labels: Iterable[Sequence[str]]) -> str:
+    """Name what groups of rows are, by the labels that differ between them.
+
+    Args:
+        labels: stream, strategy and base optimizer of each group.
+
+    Returns:
+        A noun in the plural, e.g. ``"strategies"`` or ``"combinations of stream and strategy"``.
+    """
+    names = {"stream": "streams", "strategy": "strategies", "base optimizer": "base optimizers"}
+    differ = [name for name, values in zip(names, zip(*labels, strict=True), strict=False) if len(set(values)) > 1]
+    if len(differ) <= 1:
+        return names[differ[0]] if differ else names["strategy"]
+    return f"combinations of {', '.join(differ[:-1])} and {differ[-1]}"
+
+
+def _place(finding: _Placed) -> tuple[str, str, str]:
+    return str(getattr(finding, "stream", "")), finding.strategy, finding.base_optimizer
+
+
+def placed(found: Sequence[Some]) -> list[tuple[str, Some]]:
     """Name the place of each finding, as far as findings differ in it.
 
     Args:
-        found: findings of a study.
+        found: findings of a study, or over its streams.
 
     Returns:
         Findings with a prefix, e.g. ``"Replay: "``; empty for a single one.
     """
-    axes = [[finding.stream, finding.strategy, finding.base_optimizer] for finding in found]
+    axes = list(map(_place, found))
     differ = [len(set(labels)) > 1 for labels in zip(*axes, strict=True)]
     prefixes = [
         ", ".join(display_name(label) for label, shown in zip(labels, differ, strict=True) if shown) for labels in axes

@@ -23,21 +23,48 @@ def comparable_records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str
         The records by run id, in the order of the study, and sentences about runs that were left out and about mixed
         versions.
     """
+    records, damaged = _records(folder, study)
+    streams = _streams(study)
+    others = find_other_streams(records, streams, study.seeds())
+    usable = {run: record for run, record in records.items() if run not in others}
+    notes = [*mixed_versions(list(usable.values())), *_on_validation(list(usable.values()))]
+    return usable, [*study.problems(), *_sentences(damaged), *describe_other_streams(others, streams), *notes]
+
+
+def incomparable_runs(folder: ResultFolder) -> list[str]:
+    """Find runs that have ended and that reports leave out, because they are not comparable with the others.
+
+    Args:
+        folder: the result folder.
+
+    Returns:
+        One sentence per stream and differing property; empty without a study.
+    """
+    study = folder.read_study()
+    if study is None:
+        return []
+    records, _ = _records(folder, study)
+    streams = _streams(study)
+    return describe_other_streams(find_other_streams(records, streams, study.seeds()), streams)
+
+
+def _records(folder: ResultFolder, study: StudyFile) -> tuple[dict[str, RunRecord], dict[str, str]]:
+    """The records of a folder, and what is wrong with damaged ones, by run id."""
     records: dict[str, RunRecord] = {}
     damaged: dict[str, str] = {}
-    seeds = study.seeds()
-    for run, seed in seeds.items():
+    for run, seed in study.seeds().items():
         if folder.has_folder(run):
             try:
                 records[run] = folder.read_run(run, seed, study.expected_config)
             except DamagedRunError as error:
                 damaged[run] = str(error)
+    return records, damaged
+
+
+def _streams(study: StudyFile) -> dict[str, str]:
+    """Stream label of each run."""
     column = COLUMNS["streams"]
-    streams = {run: labels[column] for run, labels in study.labels().items()}
-    others = find_other_streams(records, streams, seeds)
-    usable = {run: record for run, record in records.items() if run not in others}
-    notes = [*mixed_versions(list(usable.values())), *_on_validation(list(usable.values()))]
-    return usable, [*study.problems(), *_sentences(damaged), *describe_other_streams(others, streams), *notes]
+    return {run: labels[column] for run, labels in study.labels().items()}
 
 
 _DIFFERENCES = {
@@ -53,6 +80,8 @@ _DIFFERENCES = {
 """Recorded properties of a stream or model, and their names. Those of :data:`_OVER_ALL_SEEDS` must agree over all
 seeds, the others within a seed."""
 _OVER_ALL_SEEDS = ("sha256", "weights_sha256")
+OTHER_WEIGHTS = f"different {_DIFFERENCES['weights_sha256']}"
+"""Part of the sentence about runs that were left out because of the weights of their model."""
 
 
 def find_other_streams(

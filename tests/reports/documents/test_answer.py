@@ -55,12 +55,61 @@ def test_many_rows_fit_a_screen_unless_explained(many):
     assert max(map(len, lines)) <= 80
     assert len(lines) - lines.index("") - 1 <= LINES
     kept = sum(bool(re.match(r"  \w", line)) for line in lines)
-    assert kept >= 7
-    assert lines[-1] == f"({7 * 8 - kept} further rows in report.html)"
+    assert kept == 8
+    assert lines[-1] == "(6 further strategies in report.html)"
     explained = summary_text(many, explain=True)
     assert explained.count("Lookbehind-SAM, adaptive α ") >= 7
     assert "learning accuracy: mean over j of R[j, j]" in explained
     assert "mean over j of" not in text
+
+
+STREAMS = {
+    **TWO,
+    "streams": [
+        {"name": "split-digits", "experiences": 2, "label": f"from {n}", "class_order": [*range(n, 10), *range(n)]}
+        for n in (1, 2, 3)
+    ],
+    "strategies": ["naive", "replay", "ewc"],
+    "rules": ["none", "sam", "asam"],
+}
+
+
+def answer_of(tmp_path, study, fill=fill):
+    lines = summary_text(collect(make(tmp_path, study, fill))).splitlines()
+    return lines[lines.index("") + 1 :]
+
+
+def test_groups_of_several_streams_are_counted_and_left_out_as_a_whole(tmp_path):
+    lines = answer_of(tmp_path, STREAMS)
+    assert "9 combinations of stream and strategy: too few seeds to show a difference in 9." in " ".join(lines)
+    groups = [i for i, line in enumerate(lines) if line.startswith("from ")]
+    assert [lines[i] for i in groups] == ["from 1, Fine-tuning", "from 1, Replay"]
+    assert [[line.split("  ")[1] for line in lines[i + 1 : i + 4]] for i in groups] == 2 * [
+        ["plain SGD", "SAM", "ASAM"]
+    ]
+    assert lines[-1] == "(7 further combinations in report.html)"
+    assert len(lines) <= LINES
+
+
+def test_the_answer_begins_with_what_holds_over_streams(tmp_path):
+    few = {**STREAMS, "streams": STREAMS["streams"][:2], "strategies": ["naive", "replay"]}
+    first, second = " ".join(answer_of(tmp_path / "few", few)).split(" Replay: Over two streams, ")
+    assert first == (
+        "Fine-tuning: Over two streams, no rule is shown to beat plain SGD: SAM does in all pairs of runs, the "
+        "largest share."
+    )
+    assert "4 combinations of stream and strategy: too few seeds to show a difference in 4." in second
+    more = answer_of(tmp_path / "more", {**STREAMS, "streams": STREAMS["streams"][:2]})
+    assert more[0] == "Over streams: 3 strategies: no rule shown to differ from plain SGD in 3."
+    most = answer_of(tmp_path / "most", STREAMS)
+    assert most[0].startswith("Fine-tuning: Over three streams, SAM beats plain SGD most often of two rules: in")
+    assert "Over streams: the other 1 of 3 strategies: a rule better than plain SGD in 1." in most
+
+
+def test_a_single_strategy_has_streams_as_groups(tmp_path):
+    lines = answer_of(tmp_path, {**STREAMS, "strategies": "naive", "rules": MANY["rules"]})
+    assert lines[0].startswith("Over three streams, ")
+    assert lines[-1] == "(2 further streams in report.html)"
 
 
 def test_other_columns(many):

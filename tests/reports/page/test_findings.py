@@ -5,7 +5,7 @@ from reports.folders import TWO, make, two_experiences
 
 from lifelong_lb.evaluation import STORED_METRICS, Described
 from lifelong_lb.reports import collect, comparison_table, summary_table
-from lifelong_lb.reports.page.findings import Finding, condensed, findings
+from lifelong_lb.reports.page.findings import Finding, condensed, findings, places
 
 RULES = ["none", "sam", "asam"]
 
@@ -181,4 +181,23 @@ def test_of_many_findings_those_with_a_difference_are_shown():
     assert others == "The other 3 of 9 strategies: a rule better than plain SGD in 3."
     assert condensed(some(*["undecided"] * 9), "plain SGD")[1].startswith("9 strategies: too few seeds")
     both = some(*["undecided"] * 4) + some(*["undecided"] * 4, optimizer="adam")
-    assert condensed(both, "plain optimizer")[1].startswith("8 combinations: ")
+    assert condensed(both, "plain optimizer")[1].startswith("8 combinations of strategy and base optimizer: ")
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"),
+    [
+        ([("a", "naive", "sgd"), ("a", "replay", "sgd")], "strategies"),
+        ([("a", "naive", "sgd"), ("b", "naive", "sgd")], "streams"),
+        ([("a", "naive", "sgd"), ("a", "naive", "adam")], "base optimizers"),
+        ([("a", "naive", "sgd"), ("b", "replay", "sgd")], "combinations of stream and strategy"),
+        (
+            [("a", "naive", "sgd"), ("b", "replay", "sgd"), ("a", "naive", "adam")],
+            "combinations of stream, strategy and base optimizer",
+        ),
+        ([("a", "naive", "sgd")], "strategies"),
+        ([], "strategies"),
+    ],
+)
+def test_groups_are_named_by_what_differs(labels, name):
+    assert places(labels) == name
