@@ -101,6 +101,7 @@ class Study(Settings):
     )
     tuning: Tuning | None = _key(None, "How ``lifelong-lb tune`` searches settings.")
     _folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
+    _models: tuple[Origin, ...] = PrivateAttr(default=())
 
     @property
     def folder(self) -> Path | None:
@@ -118,6 +119,30 @@ class Study(Settings):
         """
         copy = self.model_copy()
         copy._folder = folder
+        return copy
+
+    def place_of_model(self, stream: int) -> str:
+        """Beginning of messages about the model of a stream.
+
+        Args:
+            stream: index of the stream.
+
+        Returns:
+            Line of the model's weights, or of the model, and its path, e.g. ``study.yaml:2: model``.
+        """
+        return self._models[stream].of("") if self._models else "model"
+
+    def with_places_of_models(self, study: "Study") -> Self:
+        """Copy the study with the places of another one's models.
+
+        Args:
+            study: a study with the same streams.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._models = study._models
         return copy
 
 
@@ -180,6 +205,7 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
     study = study.model_copy(update={"streams": beside})
     models = ["model", *(f"streams[{index}].model" for index in range(len(study.streams)))]
     places = [location_of(raw, f"{model}.weights") for model in models]
+    study._models = tuple(_origin_of_model(study, raw, source, index) for index in range(len(study.streams)))
     return study.with_folder(next((place.folder for place in places if isinstance(place, FileLocation)), None))
 
 
@@ -253,6 +279,19 @@ def _with_origin(stream: StreamEntry, raw: Mapping[str, Any], source: str, index
     whole = location_of(raw, path)
     locations = {key: str(place) for key, place in {**found, "": whole}.items() if place is not None}
     return stream.with_origin(Origin(path, source, locations))
+
+
+def _origin_of_model(study: Study, raw: Mapping[str, Any], source: str, index: int) -> Origin:
+    """Place of the model of a stream: its own, unless it takes name and weights from the study's."""
+    given = study.streams[index].model
+    own = {"name": given} if isinstance(given, str) else given or {}
+    path = (
+        f"streams[{index}].model"
+        if "weights" in own or own.get("name", study.model.name) != study.model.name
+        else "model"
+    )
+    place = location_of(raw, f"{path}.weights")
+    return Origin(path, source, {} if place is None else {"": str(place)})
 
 
 def _check_imported(parts: Mapping[str, Any], problems: Problems) -> None:
