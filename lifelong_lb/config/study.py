@@ -1,7 +1,9 @@
 """A study: the grid of streams, strategies, rules, base optimizers and seeds, and its shared settings."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,7 +22,7 @@ from lifelong_lb.config.checks.stream_overrides import check_overrides
 from lifelong_lb.config.entries.fields import Settings, is_plain_text, one_or_more
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
-from lifelong_lb.config.entries.origin import Origin
+from lifelong_lb.config.entries.origin import Origin, Origins
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.seeds import Seeds
 from lifelong_lb.config.entries.several_sources import Sources
@@ -30,9 +32,10 @@ from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.parse import Named, as_list, parse_settings
 from lifelong_lb.config.plugins.importing import load_extensions
 from lifelong_lb.config.plugins.register import is_stored_only
-from lifelong_lb.config.problems import Problems, TooManyProblems
+from lifelong_lb.config.problems import Problem, Problems, TooManyProblems
 from lifelong_lb.config.reading.extends import EXTENDS, read_extended
-from lifelong_lb.config.reading.overrides import override
+from lifelong_lb.config.reading.overrides import OPTION, override
+from lifelong_lb.config.reading.presets import PREFIX, preset_path
 from lifelong_lb.config.reading.yaml_file import check_values
 from lifelong_lb.config.source_lines import FileLocation, location_of
 from lifelong_lb.config.tuning import Chosen, Tuning, check_chosen, check_tuning
@@ -101,6 +104,7 @@ class Study(Settings):
     )
     tuning: Tuning | None = _key(None, "How ``lifelong-lb tune`` searches settings.")
     _folder: Path | None = PrivateAttr(default=None)  # neither stored nor hashed
+    _origins: Origins = PrivateAttr(default=Origins())
 
     @property
     def folder(self) -> Path | None:
@@ -118,6 +122,31 @@ class Study(Settings):
         """
         copy = self.model_copy()
         copy._folder = folder
+        return copy
+
+    def place_of_model(self, stream: int) -> str:
+        """Beginning of messages about the model of a stream.
+
+        Args:
+            stream: index of the stream.
+
+        Returns:
+            Line of the model's weights, or of the model, and its path, e.g. ``study.yaml:2: model``.
+        """
+        models = self._origins.models
+        return models[stream].of("") if stream < len(models) else "model"
+
+    def with_places_of_models(self, study: "Study") -> Self:
+        """Copy the study with the places of another one's models.
+
+        Args:
+            study: a study with the same streams.
+
+        Returns:
+            A copy.
+        """
+        copy = self.model_copy()
+        copy._origins = study._origins
         return copy
 
 
@@ -174,13 +203,31 @@ def parse_study(raw: Mapping[str, Any], source: str = "study", *, merged: bool =
         study = _parsed(raw, problems)
         if study is not None:
             study = _checked(study, merged, problems)
+    problems.found = [_with_hint(problem, raw, source) for problem in problems.found]
     problems.raise_if_any(source, raw)
     assert study is not None  # else there are problems
     beside = tuple(_with_origin(stream, raw, source, i) for i, stream in enumerate(study.streams))
     study = study.model_copy(update={"streams": beside})
     models = ["model", *(f"streams[{index}].model" for index in range(len(study.streams)))]
     places = [location_of(raw, f"{model}.weights") for model in models]
+    study._origins = Origins(tuple(_origin_of_model(study, raw, source, index) for index in range(len(study.streams))))
     return study.with_folder(next((place.folder for place in places if isinstance(place, FileLocation)), None))
+
+
+_UNKNOWN_LABEL = re.compile(r"(only|exclude)\[\d+\]\.\w+")
+
+
+def _with_hint(problem: Problem, raw: Mapping[str, Any], source: str) -> Problem:
+    """Add to an unknown label under ``only`` or ``exclude`` that it is from a file that the study extends."""
+    key = _UNKNOWN_LABEL.fullmatch(problem.path)
+    place = None if key is None else location_of(raw, problem.path)
+    if key is None or place is None:
+        return problem
+    own = preset_path(source.removeprefix(PREFIX)) if source.startswith(PREFIX) else source
+    if place.startswith((f"{own}:", OPTION)):
+        return problem
+    hint = f" (from the file that this study extends; {key[1]}: null leaves it out)"
+    return replace(problem, sentence=problem.sentence + hint)
 
 
 def _parsed(raw: Mapping[str, Any], problems: Problems) -> Study | None:
@@ -253,6 +300,19 @@ def _with_origin(stream: StreamEntry, raw: Mapping[str, Any], source: str, index
     whole = location_of(raw, path)
     locations = {key: str(place) for key, place in {**found, "": whole}.items() if place is not None}
     return stream.with_origin(Origin(path, source, locations))
+
+
+def _origin_of_model(study: Study, raw: Mapping[str, Any], source: str, index: int) -> Origin:
+    """Place of the model of a stream: its own, unless it takes name and weights from the study's."""
+    given = study.streams[index].model
+    own = {"name": given} if isinstance(given, str) else given or {}
+    path = (
+        f"streams[{index}].model"
+        if "weights" in own or own.get("name", study.model.name) != study.model.name
+        else "model"
+    )
+    place = location_of(raw, f"{path}.weights")
+    return Origin(path, source, {} if place is None else {"": str(place)})
 
 
 def _check_imported(parts: Mapping[str, Any], problems: Problems) -> None:

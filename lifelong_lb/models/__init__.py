@@ -1,7 +1,6 @@
 """Models: small backbones with ``features(x)``, and heads for each scenario."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -21,7 +20,6 @@ from lifelong_lb.models.normalise import Normalise
 from lifelong_lb.models.resnet import ReducedResNet18, ResNet18, ResNet34, ResNet50, StableSGDResNet18
 from lifelong_lb.models.small_cnn import SmallCNN
 from lifelong_lb.models.tuning import partly_trained
-from lifelong_lb.models.weights import find_weights
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
@@ -109,24 +107,6 @@ def build_backbone(entry: ModelEntry, shape: Shape, *, load_pretrained: bool = T
     return Normalise(mean, std, channels_last=channels_last), backbone
 
 
-def with_found_weights(entry: ModelEntry, roots: Sequence[Path]) -> ModelEntry:
-    """Find the file of weights that a model names.
-
-    Args:
-        entry: the model's entry in the study file.
-        roots: folders of the data sets.
-
-    Returns:
-        The entry with the absolute path of the file; the same entry if it names none.
-
-    Raises:
-        UserError: if the file is not found.
-    """
-    if not isinstance(entry, Timm) or entry.weights is None:
-        return entry
-    return entry.model_copy(update={"weights": str(find_weights(entry.weights, entry.study_folder, roots))})
-
-
 def _prefers_channels_last(backbone: nn.Module) -> bool:
     """Check whether the channels-last memory format is faster and safe for a backbone.
 
@@ -154,5 +134,4 @@ __all__ = [
     "TaskAwareClassifier",
     "build_backbone",
     "build_model",
-    "with_found_weights",
 ]

@@ -12,6 +12,7 @@ from lifelong_lb.config.plugins.importing import MAIN
 from lifelong_lb.config.plugins.register import origins_of
 from lifelong_lb.data import data_roots
 from lifelong_lb.data.progress import note
+from lifelong_lb.data.weights import with_found_weights
 from lifelong_lb.store import STATUSES
 from lifelong_lb.studies.devices import no_float16
 from lifelong_lb.studies.executors.cluster_options import PACKAGES, check_cluster
@@ -112,24 +113,44 @@ def checked_data(studies: Sequence[Study], options: RunOptions) -> tuple[Path, .
     return roots
 
 
-def check_models(runs: Sequence[GridRun], roots: Sequence[Path]) -> None:
+def check_weights(study: Study, roots: Sequence[Path]) -> None:
+    """Check that the files of weights that a study names are found, without reading them.
+
+    Args:
+        study: the study.
+        roots: folders of the data sets, in which weights are searched.
+
+    Raises:
+        UserError: if one is not found; the message begins with the line that names it.
+    """
+    for index, stream in enumerate(study.streams):
+        model, _ = stream_settings(study.model, study.train, stream)
+        try:
+            with_found_weights(model.with_study_folder(study.folder), roots)
+        except UserError as error:
+            raise UserError(f"{study.place_of_model(index)}: {error}") from None
+
+
+def check_models(study: Study, runs: Sequence[GridRun], roots: Sequence[Path]) -> None:
     """Build timm models, and those of which a part is trained, once; weights are downloaded before runs need them.
 
     Args:
+        study: the study.
         runs: runs with all models of the study.
         roots: folders of the data sets, in which weights are searched.
 
     Raises:
-        UserError: if one cannot be built.
+        UserError: if one cannot be built; the message begins with the line of the model, or of its weights.
     """
-    for model in {repr(run.config.model): run.config.model for run in runs}.values():
+    for run in {repr(run.config.model): run for run in runs}.values():
+        model, place = run.config.model, study.place_of_model(run.entries["streams"])
         if model.tune == "lora" and find_spec("peft") is None:
-            raise UserError(f"model: {WITHOUT_PEFT}")
+            raise UserError(f"{place}: {WITHOUT_PEFT}")
         if isinstance(model, Timm) or (model.tune != "all" and not origins_of({"model": model})):
             from lifelong_lb.data.shape import Shape
-            from lifelong_lb.models import build_backbone, with_found_weights
+            from lifelong_lb.models import build_backbone
 
             try:
                 build_backbone(with_found_weights(model, roots), Shape((3, 32, 32), 1, 1, 1, (0.0,) * 3, (1.0,) * 3))
             except UserError as error:
-                raise UserError(f"model: {error}") from None
+                raise UserError(f"{place}: {error}") from None

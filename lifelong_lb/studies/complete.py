@@ -58,7 +58,9 @@ def complete(studies: Sequence[Study], out: Path, options: RunOptions) -> tuple[
     folders = data_roots(options.data)
     for study, grid in zip(studies, grids, strict=True):
         check_optimizers(study)
-        check_models([*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])], folders)
+        check_models(
+            study, [*runs_of(study, {entries[0]: entries for entries in grid}.values(), study.seeds[:1])], folders
+        )
     roots = checked_data(studies, options)
     for study, grid in zip(studies, grids, strict=True):
         check_groups(study, grid, roots)

@@ -178,12 +178,12 @@ def test_bad_settings(changes, message):
 
 
 def test_adapters_without_peft_and_missing_parts_are_refused_before_any_run(monkeypatch):
-    runs = {
-        tune: expand(parse_study({"streams": "split-digits", "model": {"name": "mlp", "tune": tune}}))
-        for tune in ("lora", "norm")
-    }
+    studies = [
+        parse_study({"streams": "split-digits", "model": {"name": "mlp", "tune": tune}}) for tune in ("lora", "norm")
+    ]
+    lora, norm = ((study, expand(study), []) for study in studies)
     with pytest.raises(UserError, match=r"model: tune: norm: the backbone has no normalisation layers"):
-        check_models(runs["norm"], [])
+        check_models(*norm)
     monkeypatch.setattr("lifelong_lb.studies.checks.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"model: tune: lora needs the package peft.*pip install 'lifelong-lb\[peft\]'"):
-        check_models(runs["lora"], [])
+        check_models(*lora)

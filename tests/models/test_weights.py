@@ -11,10 +11,13 @@ from helpers.tiny_study import TINY
 from safetensors.torch import save_file
 
 from lifelong_lb.config import UserError, expand, parse_study, read_study
+from lifelong_lb.data.weights import find_weights
 from lifelong_lb.models import build_model
-from lifelong_lb.models.weights import digest_of_file, find_weights, read_weights
+from lifelong_lb.models.weights import digest_of_file, read_weights
 from lifelong_lb.store import ResultFolder
 from lifelong_lb.studies import run_study
+from lifelong_lb.studies.checks import check_models
+from lifelong_lb.studies.planning.validate import plan_of
 from lifelong_lb.studies.tuning.held_out import held_out_study
 
 pytestmark = NEEDS_TIMM
@@ -147,6 +150,47 @@ def test_the_study_file_gives_the_folder_and_run_ids_do_not_depend_on_it(tmp_pat
     (other,) = expand(parse_study({"streams": "split-digits", "model": {"name": "timm", "weights": "vit.safetensors"}}))
     assert other.config.model.study_folder is None
     assert run.config.run_id == other.config.run_id
+
+
+@pytest.mark.parametrize(
+    ("streams", "place"),
+    [
+        ("split-digits", "study.yaml:3: model"),
+        ("{name: split-digits, model: {weights: vit.pht}}", "study.yaml:1: streams[0].model"),
+        ("{name: split-digits, model: {head: multi}}", "study.yaml:3: model"),
+    ],
+)
+def test_validate_and_run_refuse_weights_that_are_not_there_with_their_line(tmp_path, streams, place):
+    file = tmp_path / "study.yaml"
+    text = f"streams: [{streams}]\nmodel:\n  {{name: timm, weights: vit.{'pth' if place[11] == '1' else 'pht'}}}\n"
+    file.write_text(text, encoding="utf-8")
+    study, data = read_study(file), tmp_path / "data"
+    data.mkdir()
+    (data / "vit.pth").touch()
+    messages = []
+    for check in (lambda: plan_of(study, data), lambda: check_models(study, expand(study), [data])):
+        with pytest.raises(UserError) as error:
+            check()
+        messages.append(str(error.value))
+    sentence = "weights 'vit.pht' was not found. Did you mean 'vit.pth'? Tried:\n"
+    assert messages[0].startswith(f"{tmp_path}/{place}: {sentence}  {tmp_path / 'vit.pht'}\n  {data / 'vit.pht'}\n")
+    assert messages[1] == messages[0]
+    (data / "vit.pht").write_bytes(b"not weights")
+    assert plan_of(study, data).total == 1
+    with pytest.raises(UserError) as error:
+        check_models(study, expand(study), [data])
+    assert str(error.value).startswith(f"{tmp_path}/{place}: weights {data / 'vit.pht'}: holds more than tensors")
+
+
+def test_the_place_of_a_model_is_not_compared_and_is_kept_for_a_search(tmp_path):
+    text = "streams: [split-digits]\nmodel: {name: timm, weights: vit.pth}\n"
+    searched = "tuning: {held_out: {seeds: [9]}, search: {sgd: {lr: [0.1, 0.2]}}}\n"
+    (tmp_path / "study.yaml").write_text(text + searched, encoding="utf-8")
+    study = read_study(tmp_path / "study.yaml")
+    assert held_out_study(study).place_of_model(0) == f"{tmp_path}/study.yaml:2: model"
+    plain = {"streams": "split-digits", "model": "mlp"}
+    assert parse_study(plain, "a") == parse_study(plain, "b")
+    assert parse_study(plain, "a").place_of_model(0) == "a: model"
 
 
 def test_pretrained_is_one_setting_with_two_names():

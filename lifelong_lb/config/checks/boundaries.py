@@ -104,7 +104,7 @@ def optimizer_problems(
                 else None
             )
             if reason is not None:
-                yield f"{path}.schedule", f"{reason}; set by: iteration"
+                yield f"{path}.schedule", reason
 
 
 def _of_later_experiences(schedule: ScheduleEntry) -> str | None:
@@ -143,26 +143,38 @@ def _own_step_problems(path: str, optimizer: OptimizerEntry, trains: Sequence[Tr
 def _unreached_change(
     schedule: ScheduleEntry, stream: StreamEntry, train: Train, called: str, once: str | None
 ) -> str | None:
-    """Reason why a schedule that counts epochs does not reach its last change, or None."""
+    """Reason why a schedule that counts epochs does not reach its last change, and what to do; None if it does."""
     if schedule.by != "epoch":
         return None
     if stream.chunk is not None:
-        return f"counts epochs of experiences, which the chunks of {called} do not have"
+        return f"counts epochs of experiences, which the chunks of {called} do not have; set by: iteration"
     whole = schedule.over == "stream"
     phases = [train.epochs_of(experience) for experience in range(stream.length if once is None else 1)]
     called = called if once is None or not whole else f"{called} trained by {once}"
     what = "the stream" if whole else "an experience"
     if schedule.changes_with_phase():
-        ends = [
-            (schedule.last_change(index), phases[index], f"experience {index}") for index in range(min(2, len(phases)))
-        ]
+        ends = [(index, phases[index], f"experience {index}") for index in range(min(2, len(phases)))]
     else:
-        ends = [(schedule.last_change(), sum(phases) if whole else max(phases), what)]
-    late = next(((last, epochs, what) for last, epochs, what in ends if last >= epochs), None)
+        ends = [(0, sum(phases) if whole else max(phases), what)]
+    late = next((each for each in ends if schedule.last_change(each[0]) >= each[1]), None)
     if late is None:
         return None
-    last, epochs, what = late
-    return f"changes the rate after epoch {last} of {what}, but {called} ends after epoch {epochs}"
+    experience, epochs, what = late
+    last, remedy = schedule.last_change(experience), _remedy(schedule, experience, epochs)
+    return f"changes the rate after epoch {last} of {what}, but {called} ends after epoch {epochs}; {remedy}"
+
+
+_COUNTS = {"step": "every", "multistep": "milestones"}
+"""Setting of a schedule that counts epochs, beside ``warmup``."""
+
+
+def _remedy(schedule: ScheduleEntry, experience: int, epochs: int) -> str:
+    """What to do if an experience or the stream has fewer epochs than a schedule counts."""
+    counts = {"warmup": schedule.warmup, _COUNTS.get(schedule.name): schedule.own_change(experience)}
+    late = [key for key, count in counts.items() if key is not None and count >= epochs]
+    if epochs == 1 or not late:  # no smaller number has an effect
+        return "use more epochs, or by: iteration"
+    return f"use {' and '.join(late)} below {epochs}, more epochs, or by: iteration"
 
 
 def first_without_boundaries(streams: Sequence[StreamEntry]) -> int | None:

@@ -1,4 +1,4 @@
-"""Where a study defines a stream, for messages about the stream's data."""
+"""Where a study defines a stream and its model, for messages about data and weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,3 +31,14 @@ class Origin:
             return ""
         places = (self.locations.get(each) for each in (key, key.partition("[")[0], ""))
         return f"{next(filter(None, places), self.source)}: {self.path}"
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where a study defines the model of each stream. All are equal, as for :class:`Origin`.
+
+    Attributes:
+        models: origin of each stream's model; empty if no study file is known.
+    """
+
+    models: tuple[Origin, ...] = field(default=(), compare=False)

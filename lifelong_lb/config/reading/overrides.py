@@ -8,6 +8,9 @@ from lifelong_lb.config.reading.yaml_file import parse_yaml
 from lifelong_lb.config.source_lines import LocatedList, LocatedMapping
 from lifelong_lb.untrusted import printable, quoted, shortened
 
+OPTION = "--set"
+"""Option of the command line whose assignments these are; locations of their values begin with it."""
+
 
 def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], axes: Sequence[str]) -> None:
     """Set one value of a raw study in place; nested values are copied first because aliases may share them.
@@ -26,7 +29,7 @@ def override(raw: dict[str, Any], assignment: str, defaults: Mapping[str, Any], 
     keys = path.strip().split(".")
     if not equals or not all(keys):
         raise UserError(f"--set needs key=value, such as train.batch_size=64; got {quoted(assignment)}")
-    option, key = f"--set {shortened(printable(assignment, lines=False))}", keys[0]
+    option, key = f"{OPTION} {shortened(printable(assignment, lines=False))}", keys[0]
     inner = raw.get(key, defaults.get(key, {}))
     if len(keys) > 1 and isinstance(inner, str) and (key == "model" or (key in axes and keys[1] in ("0", inner))):
         inner = {"name": inner} if key == "model" else [inner]

@@ -21,6 +21,7 @@ from lifelong_lb.config.runs import Combination, combinations, runs_of
 from lifelong_lb.data import data_roots, find_images
 from lifelong_lb.data.experiences import learnt_labels
 from lifelong_lb.data.selection import Labels
+from lifelong_lb.studies.checks import check_weights
 from lifelong_lb.studies.devices import cores
 from lifelong_lb.studies.options import RunOptions
 from lifelong_lb.studies.planning.external_optimizers import about_targets, check_targets
@@ -79,11 +80,12 @@ def plan_of(study: Study, data: str | PathLike[str] | None = None, *, prepare: b
         The plan.
 
     Raises:
-        UserError: if the folder does not exist, images do not fit a stream's settings, or the package of an external
-            optimizer is not installed.
+        UserError: if the folder does not exist, images do not fit a stream's settings, weights are not found, or the
+            package of an external optimizer is not installed.
     """
     check_targets(study)
     among, roots = combinations(study), data_roots(data)
+    check_weights(study, roots)
     images = images_of(study.streams, roots, prepare=prepare)
     runs, of_rules = _sample(study, among, images), Counter(rule for _, _, rule, _ in among)
     dealt: dict[tuple[int, int], Sequence[Labels] | None] = {}

@@ -7,8 +7,8 @@ from pathlib import Path
 from lifelong_lb.config import RunConfig, located
 from lifelong_lb.config.entries.models import Timm
 from lifelong_lb.data import find_images, load_images
+from lifelong_lb.data.weights import with_found_weights
 from lifelong_lb.evaluation import AccuracyMatrix
-from lifelong_lb.models import with_found_weights
 from lifelong_lb.models.weights import digest_of_file
 from lifelong_lb.seeding import INITIALISATION, seed_all
 from lifelong_lb.strategies import ConfusionCounts

@@ -87,4 +87,4 @@ def held_out_study(study: Study) -> Study:
         (new.with_study_folder(old.study_folder) if isinstance(old, FromFiles) else new).with_origin(old.origin)
         for new, old in pairs
     ]
-    return result.model_copy(update={"streams": tuple(placed)}).with_folder(study.folder)
+    return result.model_copy(update={"streams": tuple(placed)}).with_folder(study.folder).with_places_of_models(study)

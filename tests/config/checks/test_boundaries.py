@@ -97,7 +97,7 @@ def run_id(**changes):
                 "train": {"epochs": 2},
             },
             "optimizers[0].schedule: changes the rate after epoch 7 of the stream, but streams[0] trained by joint "
-            "ends after epoch 2",
+            "ends after epoch 2; use milestones below 2, more epochs, or by: iteration",
         ),
         (
             scheduled({"name": "constant", "experience_factor": [1, 0.5]}),
@@ -107,15 +107,27 @@ def run_id(**changes):
         (
             scheduled("cosine"),
             "optimizers[0].schedule: changes the rate after epoch 1 of an experience, but streams[0] ends after "
-            "epoch 1; set by: iteration",
+            "epoch 1; use more epochs, or by: iteration",
         ),
         (
             {**scheduled({"name": "multistep", "milestones": [2, 10], "over": "stream"}), "train": {"epochs": 2}},
-            "changes the rate after epoch 10 of the stream, but streams[0] ends after epoch 10; set by: iteration",
+            "changes the rate after epoch 10 of the stream, but streams[0] ends after epoch 10; use "
+            "milestones below 10, more epochs, or by: iteration",
         ),
         (
             {**scheduled({"name": "cosine", "warmup": 3}), "train": {"epochs": 3}},
-            "changes the rate after epoch 3 of an experience, but streams[0] ends after epoch 3; set by: iteration",
+            "changes the rate after epoch 3 of an experience, but streams[0] ends after epoch 3; use warmup "
+            "below 3, more epochs, or by: iteration",
+        ),
+        (
+            {**scheduled({"name": "step", "every": 4, "warmup": 3}), "train": {"epochs": 3}},
+            "after epoch 4 of an experience, but streams[0] ends after epoch 3; use warmup and every below 3, more "
+            "epochs, or by: iteration",
+        ),
+        (
+            {**scheduled({"name": "multistep", "milestones": [[60, 170], [1]]}), "train": {"epochs": [2, 3]}},
+            "changes the rate after epoch 170 of experience 0, but streams[0] ends after epoch 2; use milestones below "
+            "2, more epochs, or by: iteration",
         ),
         (
             {**scheduled({"name": "cosine", "over": "stream"}), "streams": [ONLINE]},
@@ -169,7 +181,7 @@ def test_schedules_that_can_do_what_they_name():
 
 def test_a_stream_s_own_epochs_count():
     streams = ["split-digits", {"name": "split-digits", "scenario": "class-incremental", "train": {"epochs": 2}}]
-    with pytest.raises(UserError, match=r"but streams\[0\] ends after epoch 1; set by: iteration$"):
+    with pytest.raises(UserError, match=r"but streams\[0\] ends after epoch 1; use more epochs, or by: iteration$"):
         study_of(streams=streams, **scheduled("cosine"))
 
 

@@ -1,5 +1,7 @@
 """A study may be restricted to some combinations of its grid, or leave some out."""
 
+from pathlib import Path
+
 import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
@@ -91,6 +93,37 @@ def test_what_is_refused(tmp_path, text, message):
     with pytest.raises(UserError) as error:
         read_study(path)
     assert str(error.value).startswith(f"{path}{message}")
+
+
+def test_labels_of_a_file_that_the_study_extends(tmp_path):
+    base, path = tmp_path / "base.yaml", tmp_path / "my.yaml"
+    base.write_text("streams: split-digits\nstrategies: [naive, ewc]\nonly:\n- strategies: ewc\n")
+    path.write_text("extends: base.yaml\nstrategies: naive\n")
+    hint = " (from the file that this study extends; only: null leaves it out)"
+    unknown = "only[0].strategies: unknown entry 'ewc' (known: naive)"
+    with pytest.raises(UserError) as error:
+        read_study(path)
+    assert str(error.value) == f"{base}:4: {unknown}{hint}"
+    assert len(expand(read_study(path, ["only=null"]))) == 1
+    with pytest.raises(UserError) as error:  # the study's own, or an option's
+        read_study(base, ["strategies=naive"])
+    assert str(error.value) == f"{base}:4: {unknown}"
+    with pytest.raises(UserError) as error:
+        read_study(path, ["only={strategies: ewc}"])
+    assert str(error.value) == "--set only={strategies: ewc}: only[0].strategies: unknown entry 'ewc' (known: naive)"
+
+
+@pytest.mark.parametrize(
+    ("preset", "hint"),
+    [
+        ("pycil-cifar100-b0-inc10", ""),
+        ("pycil-cifar100-b50-inc10", " (from the file that this study extends; only: null leaves it out)"),
+    ],
+)
+def test_labels_of_a_preset_with_other_strategies(preset, hint):
+    with pytest.raises(UserError) as error:
+        read_study(Path(f"preset:{preset}"), ["strategies=[replay, icarl]"])
+    assert str(error.value).endswith(f": only[1].strategies: unknown entry 'wa' (known: replay, icarl){hint}")
 
 
 def test_what_does_not_go_together_may_be_excluded():
