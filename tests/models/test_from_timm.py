@@ -83,7 +83,7 @@ def test_errors_are_one_line_and_precede_any_run(tmp_path, case):
     changes, message = INVALID[case]
     with pytest.raises(UserError) as error:
         run_study({**TINY, "model": {"name": "timm", **changes}}, tmp_path / "out")
-    assert str(error.value).startswith("model: timm")
+    assert str(error.value).startswith("study: model: timm")
     assert message in str(error.value)
     assert not (tmp_path / "out").exists()
 
