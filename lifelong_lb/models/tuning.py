@@ -150,7 +150,7 @@ def _add_adapters(model: nn.Module, lora: Lora) -> None:
     try:
         inject_adapter_in_model(LoraConfig(**settings), model)
     except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-        # peft builds adapters by the constructors of the layers' classes, and those of a class of one's own may differ
+        # peft builds adapters by the constructors of the layers' classes; that of a user's class may be different
         classes = ", ".join(sorted({type(module).__qualname__ for name, module in named if name in set(names)}))
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(

@@ -18,7 +18,7 @@ ENVIRONMENT_VARIABLE = "LIFELONG_LB_CACHE"
 
 
 class CacheError(UserError):
-    """The cache cannot be used, whatever the study file says."""
+    """The cache cannot be used; no key of the study file is at fault."""
 
     located = True
 

@@ -35,7 +35,7 @@ LINES = 22
 """Most lines of findings and table: a terminal of 24 lines without the path of the report and the prompt."""
 _MAX_PROBLEMS = 5
 _MAX_OVER_STREAMS = 2
-"""Most findings over streams that are shown at once."""
+"""Largest number of findings over streams that are shown."""
 
 
 def summary_text(
@@ -178,7 +178,7 @@ def _further_rows(kept: StyledTable, table: StyledTable) -> str:
 
 
 def _spaced(table: StyledTable, further: str = "") -> list[str]:
-    """Lines of a table after an empty one, and a last one that says what is left out."""
+    """Lines of a table after an empty one, and a last one on what is left out."""
     if not table.rows:
         return []
     return ["", *text_table(table), *([f"({further} in report.html)"] if further else [])]
