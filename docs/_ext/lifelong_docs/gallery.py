@@ -1,13 +1,10 @@
-"""Results of the repository: a leaderboard by the same code as ``lifelong-lb site``, and published rows."""
+"""Results of the repository: a leaderboard by the same code as ``lifelong-lb site``, and figures."""
 
-import runpy
 import shutil
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from sphinx.application import Sphinx
 
 from lifelong_docs.markdown import table
@@ -105,31 +102,6 @@ def figure(study: SiteStudy) -> bytes | None:
     chart = trade_off(runs, looks(labels_of(study.results, "rule")))
     canvas = figure_canvas("column", 8)
     return None if chart is None else export(pages(chart, canvas)[0], canvas, "svg")
-
-
-def published_lifelong() -> str:
-    """Table of rows of TAG's log.
-
-    Returns:
-        Markdown.
-    """
-    script = _script("lifelong")
-    ours = pd.read_csv(script["RESULTS"] / "published-rows" / "results.csv")
-    return "\n".join(script["published_rows"](ours, pd.read_csv(script["RESULTS"] / "tag.csv")))
-
-
-def published_strategies() -> str:
-    """Table of rows of ContinualAI's baselines.
-
-    Returns:
-        Markdown.
-    """
-    script = _script("published")
-    return "\n".join(script["strategy_rows"](pd.read_csv(script["TARGETS"])))
-
-
-def _script(name: str) -> dict[str, Any]:
-    return runpy.run_path(str(BENCHMARKS / f"{name}.py"))
 
 
 def _write(app: Sphinx, exception: Exception | None) -> None:

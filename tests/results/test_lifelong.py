@@ -1,0 +1,95 @@
+"""Tables of the lifelong studies, against independent computations from the stored runs."""
+
+import re
+
+import pandas as pd
+import pytest
+from scipy.stats import t as student
+
+from benchmarks.pages.lifelong import FOLDER, family, tables
+from benchmarks.pages.markdown import BENCHMARKS
+
+TABLES = tables()
+PRECISION = pd.read_csv(FOLDER / "precision" / "results.csv")
+LABELS = {"plain SGD": "none", "Lookbehind-SAM": "lookbehind-sam"}
+
+
+def rows(name):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLES[name][2:]]
+
+
+@pytest.mark.parametrize("row", rows("bfloat16"))
+def test_differences_of_precisions_follow_from_the_stored_runs(row):
+    rule, metric, seeds, mean = row
+    one, other = (
+        100
+        * PRECISION[(PRECISION["rule"] == LABELS[rule]) & (PRECISION["stream"] == stream)].set_index("seed")[
+            metric.replace(" ", "_")
+        ]
+        for stream in ("bfloat16", "float32")
+    )
+    difference = one.sort_index() - other.sort_index()
+    assert [float(value) for value in seeds.split(",")] == pytest.approx(difference.tolist(), abs=0.051)
+    half = student.ppf(0.975, 2) * difference.std(ddof=1) / 3**0.5
+    center, low, high = map(float, re.findall(r"[+-][0-9.]+", mean))
+    assert center == pytest.approx(difference.mean(), abs=0.0051)
+    assert (low, high) == pytest.approx((difference.mean() - half, difference.mean() + half), abs=0.051)
+    assert low < 0 < high
+
+
+def test_every_rule_and_metric_of_precisions_is_there():
+    assert len(rows("bfloat16")) == 6
+    assert len(PRECISION) == 12
+
+
+def test_the_chosen_settings_are_those_of_the_best_trials():
+    trials = pd.read_csv(FOLDER / "naive-steps" / "trials.csv")
+    best = trials.loc[trials.groupby("rule", sort=False)["average_accuracy"].idxmax()]
+    chosen = []
+    for trial in best.itertuples():
+        settings = dict(pair.split("=") for pair in trial.settings.split("; "))
+        rho = settings.get(f"{trial.rule}.rho", "")
+        chosen.append([settings["sgd.lr"], rho, f"{100 * trial.average_accuracy:.1f}"])
+    assert [row[1:] for row in rows("settings of naive-steps")] == chosen
+    assert [row[0] for row in rows("settings of naive-steps")][:5] == [
+        "plain SGD",
+        "SAM",
+        "ASAM",
+        "Multistep-SAM",
+        "Lookbehind-SAM",
+    ]
+
+
+def test_the_number_of_ended_runs_is_that_of_the_stored_ones():
+    page = (BENCHMARKS.parent / "docs" / "results" / "learning-and-forgetting.md").read_text(encoding="utf-8")
+    (ended,) = re.findall(r"so far (\d+) of the 56 runs", page)
+    assert int(ended) == (pd.read_csv(FOLDER / "naive-steps" / "results.csv")["status"] == "done").sum()
+
+
+def test_a_family_has_four_comparisons_corrected_together():
+    """Eight seeds of one sign: p = 2 / 256 each; three of these, and one with half of the signs turned (p = 1)."""
+    tenths = [0.1 * (seed + 1) for seed in range(8)]
+    alternating = [0.1 * (-1) ** seed for seed in range(8)]
+    frames = {
+        "lookbehind-sam": ([0.0] * 8, [0.0] * 8),
+        "none": (tenths, tenths),
+        "sam": (tenths, alternating),
+    }
+    rows = [
+        {"rule": rule, "seed": seed, "status": "done", "forgetting": f[seed], "learning_accuracy": la[seed]}
+        for rule, (f, la) in frames.items()
+        for seed in range(8)
+    ]
+    diverged = {"rule": "none", "seed": 8, "status": "diverged", "forgetting": 9.0, "learning_accuracy": 9.0}
+    frame = pd.DataFrame([*rows, diverged])
+    comparisons = family(frame[frame["status"] == "done"])
+    assert comparisons[["baseline", "metric"]].to_numpy().tolist() == [
+        ["none", "forgetting"],
+        ["none", "learning_accuracy"],
+        ["sam", "forgetting"],
+        ["sam", "learning_accuracy"],
+    ]
+    assert comparisons["pairs"].tolist() == [8] * 4
+    assert comparisons["difference"].tolist() == pytest.approx([-0.45, -0.45, -0.45, 0])
+    assert comparisons["p"].tolist() == pytest.approx([2 / 256] * 3 + [1])
+    assert comparisons["p_holm"].tolist() == pytest.approx([8 / 256] * 3 + [1])
