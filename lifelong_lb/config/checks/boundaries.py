@@ -161,7 +161,8 @@ def _unreached_change(
         return None
     experience, epochs, what = late
     last, remedy = schedule.last_change(experience), _remedy(schedule, experience, epochs)
-    return f"changes the rate after epoch {last} of {what}, but {called} ends after epoch {epochs}; {remedy}"
+    length = f"{epochs} epoch{'s' * (epochs != 1)}"
+    return f"changes the rate after epoch {last} of {what}, which has {length} in {called}; {remedy}"
 
 
 _COUNTS = {"step": "every", "multistep": "milestones"}

@@ -96,8 +96,8 @@ def run_id(**changes):
                 "strategies": ["naive", "joint"],
                 "train": {"epochs": 2},
             },
-            "optimizers[0].schedule: changes the rate after epoch 7 of the stream, but streams[0] trained by joint "
-            "ends after epoch 2; use milestones below 2, more epochs, or by: iteration",
+            "optimizers[0].schedule: changes the rate after epoch 7 of the stream, which has 2 epochs in streams[0] "
+            "trained by joint; use milestones below 2, more epochs, or by: iteration",
         ),
         (
             scheduled({"name": "constant", "experience_factor": [1, 0.5]}),
@@ -106,27 +106,27 @@ def run_id(**changes):
         ),
         (
             scheduled("cosine"),
-            "optimizers[0].schedule: changes the rate after epoch 1 of an experience, but streams[0] ends after "
-            "epoch 1; use more epochs, or by: iteration",
+            "optimizers[0].schedule: changes the rate after epoch 1 of an experience, which has 1 epoch in "
+            "streams[0]; use more epochs, or by: iteration",
         ),
         (
             {**scheduled({"name": "multistep", "milestones": [2, 10], "over": "stream"}), "train": {"epochs": 2}},
-            "changes the rate after epoch 10 of the stream, but streams[0] ends after epoch 10; use "
+            "changes the rate after epoch 10 of the stream, which has 10 epochs in streams[0]; use "
             "milestones below 10, more epochs, or by: iteration",
         ),
         (
             {**scheduled({"name": "cosine", "warmup": 3}), "train": {"epochs": 3}},
-            "changes the rate after epoch 3 of an experience, but streams[0] ends after epoch 3; use warmup "
+            "changes the rate after epoch 3 of an experience, which has 3 epochs in streams[0]; use warmup "
             "below 3, more epochs, or by: iteration",
         ),
         (
             {**scheduled({"name": "step", "every": 4, "warmup": 3}), "train": {"epochs": 3}},
-            "after epoch 4 of an experience, but streams[0] ends after epoch 3; use warmup and every below 3, more "
+            "after epoch 4 of an experience, which has 3 epochs in streams[0]; use warmup and every below 3, more "
             "epochs, or by: iteration",
         ),
         (
             {**scheduled({"name": "multistep", "milestones": [[60, 170], [1]]}), "train": {"epochs": [2, 3]}},
-            "changes the rate after epoch 170 of experience 0, but streams[0] ends after epoch 2; use milestones below "
+            "changes the rate after epoch 170 of experience 0, which has 2 epochs in streams[0]; use milestones below "
             "2, more epochs, or by: iteration",
         ),
         (
@@ -181,7 +181,7 @@ def test_schedules_that_can_do_what_they_name():
 
 def test_a_stream_s_own_epochs_count():
     streams = ["split-digits", {"name": "split-digits", "scenario": "class-incremental", "train": {"epochs": 2}}]
-    with pytest.raises(UserError, match=r"but streams\[0\] ends after epoch 1; use more epochs, or by: iteration$"):
+    with pytest.raises(UserError, match=r"which has 1 epoch in streams\[0\]; use more epochs, or by: iteration$"):
         study_of(streams=streams, **scheduled("cosine"))
 
 

@@ -84,7 +84,7 @@ def test_a_rule_with_its_own_budget_needs_one_number():
 def test_a_schedule_must_be_reached_in_one_phase():
     optimizer = {"name": "sgd", "schedule": {"name": "multistep", "milestones": [2]}}
     study({"epochs": [3, 2]}, optimizers=optimizer)
-    with pytest.raises(UserError, match="changes the rate after epoch 2 of an experience, but .* ends after epoch 2"):
+    with pytest.raises(UserError, match="changes the rate after epoch 2 of an experience, which has 2 epochs? in"):
         study({"epochs": [1, 2]}, optimizers=optimizer)
 
 
@@ -97,8 +97,8 @@ def test_each_phase_may_have_its_own_milestones():
     assert optimizer.model_dump(mode="json")["schedule"]["milestones"] == [[1, 2], [1]]
     assert study({"epochs": [3, 2]}, optimizers=[optimizer.model_dump(mode="json")]).optimizers == (optimizer,)
     for milestones, other, message in (
-        ([[1, 2], [2]], {}, "changes the rate after epoch 2 of experience 1, but .* ends after epoch 2"),
-        ([[3], [1]], {}, "changes the rate after epoch 3 of experience 0, but .* ends after epoch 3"),
+        ([[1, 2], [2]], {}, "changes the rate after epoch 2 of experience 1, which has 2 epochs? in"),
+        ([[3], [1]], {}, "changes the rate after epoch 3 of experience 0, which has 3 epochs? in"),
         ([[2, 1], [1]], {}, r"needs increasing milestones, e\.g\. \[3, 6\]; got \[\[2, 1\], \[1\]\]"),
         ([[1], [1]], {"over": "stream"}, "needs one list of milestones if over is stream; got two"),
         ([[1], [1], [1]], {}, "needs one list of milestones, or two, .* for later ones; got 3"),
