@@ -18,7 +18,7 @@ from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import StreamEntry
+from lifelong_lb.config.entries.streams.base import StreamEntry
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.errors import UserError, listed_names
 from lifelong_lb.config.study import Study

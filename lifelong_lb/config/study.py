@@ -22,12 +22,12 @@ from lifelong_lb.config.checks.stream_overrides import check_overrides
 from lifelong_lb.config.entries.fields import Settings, is_plain_text, one_or_more
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
 from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
-from lifelong_lb.config.entries.origin import Origin, Origins
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.seeds import Seeds
-from lifelong_lb.config.entries.several_sources import Sources
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import FromFiles, StreamEntry
+from lifelong_lb.config.entries.streams.base import FromFiles, StreamEntry
+from lifelong_lb.config.entries.streams.origin import Origin, Origins
+from lifelong_lb.config.entries.streams.several_sources import Sources
 from lifelong_lb.config.entries.train import Evaluation, Train
 from lifelong_lb.config.parse import Named, as_list, parse_settings
 from lifelong_lb.config.plugins.importing import load_extensions

@@ -17,7 +17,7 @@ from lifelong_lb.config import (
     refuse,
     unknown_name,
 )
-from lifelong_lb.config.entries.experiences import NumpySeed
+from lifelong_lb.config.entries.streams.experiences import NumpySeed
 from lifelong_lb.seeding import CLASS_ORDER, generator
 from lifelong_lb.untrusted import quoted
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.config.entries.streams import FIVE_DATASETS
+from lifelong_lb.config.entries.streams.known_data_sets import FIVE_DATASETS
 from lifelong_lb.data.arrays import Arrays, Checked, Source
 from lifelong_lb.data.combined.several_parts import SeveralParts
 from lifelong_lb.data.known import KNOWN

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, UserError, refuse
-from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
+from lifelong_lb.config.entries.streams.several_sources import LABELS_PER_SOURCE
 from lifelong_lb.data.classes import check_test_classes
 from lifelong_lb.seeding import SELECTION, TEST_IMAGES, VALIDATION, generator
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from lifelong_lb.config import DealtStream, SeveralSources, StreamEntry, Vectors
-from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
+from lifelong_lb.config.entries.streams.several_sources import LABELS_PER_SOURCE
 from lifelong_lb.data.classes import class_order, names_if_listed, with_labels
 from lifelong_lb.data.experiences import experiences_of, positions
 from lifelong_lb.data.image_tensors import ImageData, ImageTensors

@@ -13,7 +13,7 @@ from torchvision.transforms import PILToTensor
 
 from lifelong_lb import run_study
 from lifelong_lb.config import UserError, parse_study
-from lifelong_lb.config.entries.known_sequences import CORE50_BATCHES
+from lifelong_lb.config.entries.streams.known_sequences import CORE50_BATCHES
 from lifelong_lb.data import find_images, load_images
 from lifelong_lb.data.experiences import learnt_labels
 from lifelong_lb.streams import build_stream

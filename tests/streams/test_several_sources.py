@@ -7,7 +7,7 @@ from helpers.image_files import write_folders
 from PIL import Image
 
 from lifelong_lb.config import UserError, parse_study, read_study
-from lifelong_lb.config.entries.several_sources import DATA_SETS
+from lifelong_lb.config.entries.streams.several_sources import DATA_SETS
 from lifelong_lb.data import DATASETS, MissingImagesError, find_images, load_images
 from lifelong_lb.data.combined.resizing import resized
 from lifelong_lb.data.layouts import array_files, picture_files

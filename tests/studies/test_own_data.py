@@ -14,7 +14,7 @@ from helpers.tiny_study import command, write_study
 
 from lifelong_lb import load_landscape, run_study
 from lifelong_lb.config import UserError, expand, parse_study, read_study
-from lifelong_lb.config.entries.streams import Split
+from lifelong_lb.config.entries.streams.known_data_sets import Split
 from lifelong_lb.config.runs import without_later
 from lifelong_lb.data import already_prepared, cache_folder, prepare_images, user_source
 from lifelong_lb.data.classes import check_classes

@@ -16,7 +16,7 @@ from lifelong_lb.config.entries.rules import RULE_ENTRIES, RuleEntry
 from lifelong_lb.config.entries.schedules import SCHEDULE_ENTRIES, ScheduleEntry
 from lifelong_lb.config.entries.strategies import NOT_OFFERED
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import StreamEntry
+from lifelong_lb.config.entries.streams.base import StreamEntry
 from lifelong_lb.optim import RULES
 
 KINDS: dict[str, tuple[Mapping[str, type[BaseModel]], type[BaseModel]]] = {

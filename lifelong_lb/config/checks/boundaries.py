@@ -8,7 +8,7 @@ from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.schedules import ScheduleEntry
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import StreamEntry
+from lifelong_lb.config.entries.streams.base import StreamEntry
 from lifelong_lb.config.entries.train import Train
 from lifelong_lb.config.problems import Problems
 from lifelong_lb.untrusted import quoted

@@ -9,12 +9,10 @@ from lifelong_lb.averaging import loop_conflict, path_conflict
 from lifelong_lb.config.checks.labels import AXES
 from lifelong_lb.config.checks.selections import meeting
 from lifelong_lb.config.checks.stream_overrides import stream_settings
-from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.models import ModelEntry
 from lifelong_lb.config.entries.optimizer_base import OptimizerEntry
 from lifelong_lb.config.entries.own_loop_strategies import LaMAML, OnFeatures
 from lifelong_lb.config.entries.rule_base import RuleEntry
-from lifelong_lb.config.entries.several_sources import SeveralSources
 from lifelong_lb.config.entries.strategies import (
     DER,
     ERAML,
@@ -28,7 +26,9 @@ from lifelong_lb.config.entries.strategies import (
     Replay,
 )
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import StreamEntry
+from lifelong_lb.config.entries.streams.base import StreamEntry
+from lifelong_lb.config.entries.streams.dealt import DealtStream
+from lifelong_lb.config.entries.streams.several_sources import SeveralSources
 from lifelong_lb.config.entries.train import Train
 from lifelong_lb.config.problems import Problem, Problems
 

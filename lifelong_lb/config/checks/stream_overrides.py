@@ -4,10 +4,10 @@ from typing import Any
 
 from lifelong_lb.config.checks.budgets import budget_problems
 from lifelong_lb.config.entries.models import HEADS_OF_SCENARIO, MODEL_ENTRIES, Convolutional, ModelEntry, Timm
-from lifelong_lb.config.entries.several_sources import SeveralSources
-from lifelong_lb.config.entries.stream_base import StreamEntry
+from lifelong_lb.config.entries.streams.base import StreamEntry
+from lifelong_lb.config.entries.streams.several_sources import SeveralSources
+from lifelong_lb.config.entries.streams.vectors import Vectors
 from lifelong_lb.config.entries.train import Train
-from lifelong_lb.config.entries.vector_streams import Vectors
 from lifelong_lb.config.parse import parse_entry, parse_settings
 from lifelong_lb.config.problems import Problems
 from lifelong_lb.untrusted import quoted

@@ -15,13 +15,13 @@ from pydantic import create_model
 
 from lifelong_lb.config.entries.fields import Settings, is_plain_text
 from lifelong_lb.config.entries.models import MODEL_ENTRIES, ModelEntry
-from lifelong_lb.config.entries.origin import Origin
 from lifelong_lb.config.entries.rule_base import RuleEntry
 from lifelong_lb.config.entries.rules import RULE_ENTRIES
 from lifelong_lb.config.entries.strategies import NOT_OFFERED, STRATEGY_ENTRIES
 from lifelong_lb.config.entries.strategy_base import StrategyEntry
-from lifelong_lb.config.entries.stream_base import FromFiles, OwnImages, Scenario, StreamEntry
 from lifelong_lb.config.entries.streams import STREAM_ENTRIES
+from lifelong_lb.config.entries.streams.base import FromFiles, OwnImages, Scenario, StreamEntry
+from lifelong_lb.config.entries.streams.origin import Origin
 from lifelong_lb.config.errors import UserError
 from lifelong_lb.config.plugins.hooks import check_forward, check_hooks
 from lifelong_lb.config.plugins.importing import MAIN, load_origin, origin_of, same_source

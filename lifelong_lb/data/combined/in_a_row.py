@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lifelong_lb.config import UserError
-from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
+from lifelong_lb.config.entries.streams.several_sources import LABELS_PER_SOURCE
 from lifelong_lb.data.arrays import Arrays, Checked
 from lifelong_lb.data.combined.resizing import resized
 from lifelong_lb.data.combined.several_parts import SeveralParts

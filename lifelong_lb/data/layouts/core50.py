@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lifelong_lb.config import UserError
-from lifelong_lb.config.entries.known_sequences import CORE50_BATCHES
-from lifelong_lb.config.entries.several_sources import LABELS_PER_SOURCE
+from lifelong_lb.config.entries.streams.known_sequences import CORE50_BATCHES
+from lifelong_lb.config.entries.streams.several_sources import LABELS_PER_SOURCE
 from lifelong_lb.data.layouts.picture_files import Labelled, Listing, PictureFiles
 from lifelong_lb.untrusted import path_text, quoted, read_text
 
@@ -24,7 +24,7 @@ class Core50Files(PictureFiles):
     NI and NIC, which all batches share. The lists of NICv2 are in ``NIC_v2_<batches>/run<run>/``.
 
     Attributes:
-        protocol: a key of :data:`~lifelong_lb.config.entries.known_sequences.CORE50_BATCHES`.
+        protocol: a key of :data:`~lifelong_lb.config.entries.streams.known_sequences.CORE50_BATCHES`.
         run: the authors' order, 0 to 9.
     """
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from lifelong_lb.config.entries.dealt_stream import DealtStream
 from lifelong_lb.config.entries.fields import AtLeastOne, Settings, SourcePath, is_plain_text
-from lifelong_lb.config.entries.stream_base import FromFiles, Scenario
+from lifelong_lb.config.entries.streams.base import FromFiles, Scenario
+from lifelong_lb.config.entries.streams.dealt import DealtStream
 from lifelong_lb.config.errors import unknown_name
 from lifelong_lb.untrusted import quoted
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import model_validator
 
 from lifelong_lb.config.entries.fields import AtLeastOne, Int, Within
-from lifelong_lb.config.entries.several_sources import FolderNames, SeveralSources
+from lifelong_lb.config.entries.streams.several_sources import FolderNames, SeveralSources
 from lifelong_lb.hyperparameters import Range
 
 CORE50_BATCHES = {"NI": 8, "NC": 9, "NIC": 79, "NICv2-79": 79, "NICv2-196": 196, "NICv2-391": 391}

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
-from lifelong_lb.config.entries.dealt_stream import DealtStream
-from lifelong_lb.config.entries.experiences import ClassOrder, Experiences, FirstThen, check_lists
+from lifelong_lb.config.entries.streams.dealt import DealtStream
+from lifelong_lb.config.entries.streams.experiences import ClassOrder, Experiences, FirstThen, check_lists
 from lifelong_lb.untrusted import quoted
 
 

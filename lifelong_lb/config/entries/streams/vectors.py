@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from lifelong_lb.config.entries.experiences import Experiences
 from lifelong_lb.config.entries.fields import Float, Positive, SourcePath
-from lifelong_lb.config.entries.split_stream import SplitStream
-from lifelong_lb.config.entries.stream_base import FromFiles
+from lifelong_lb.config.entries.streams.base import FromFiles
+from lifelong_lb.config.entries.streams.experiences import Experiences
+from lifelong_lb.config.entries.streams.split import SplitStream
 from lifelong_lb.untrusted import quoted
 
 Standardise = Annotated[

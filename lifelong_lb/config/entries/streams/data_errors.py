@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from lifelong_lb.config.entries.stream_base import StreamEntry
+from lifelong_lb.config.entries.streams.base import StreamEntry
 from lifelong_lb.config.errors import UserError
 
 

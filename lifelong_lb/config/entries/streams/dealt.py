@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from pydantic import model_validator
 
-from lifelong_lb.config.entries.experiences import FirstThen
 from lifelong_lb.config.entries.fields import Fraction
-from lifelong_lb.config.entries.stream_base import Scenario, StreamEntry
+from lifelong_lb.config.entries.streams.base import Scenario, StreamEntry
+from lifelong_lb.config.entries.streams.experiences import FirstThen
 
 
 class DealtStream(StreamEntry):

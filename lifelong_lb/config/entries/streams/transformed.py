@@ -9,7 +9,7 @@ from lifelong_lb.config.entries.fields import (
     Float,
     Within,
 )
-from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
+from lifelong_lb.config.entries.streams.base import OwnImages, StreamEntry
 from lifelong_lb.hyperparameters import Range
 
 

@@ -4,7 +4,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, WithJsonSchema, model_validator
 
-from lifelong_lb.config.entries.experiences import FirstThen
 from lifelong_lb.config.entries.fields import (
     AtLeastOne,
     Entry,
@@ -14,7 +13,8 @@ from lifelong_lb.config.entries.fields import (
     SourcePath,
     UnitInterval,
 )
-from lifelong_lb.config.entries.origin import Origin
+from lifelong_lb.config.entries.streams.experiences import FirstThen
+from lifelong_lb.config.entries.streams.origin import Origin
 from lifelong_lb.config.parse import REFERENCE
 
 MAX_EXPERIENCES = 1000

@@ -1,35 +1,14 @@
-"""Streams of experiences that a study file can name."""
+"""Streams of known data sets, and of your own images, split by classes."""
 
 from typing import Literal
 
 from pydantic import model_validator
 
-from lifelong_lb.config.entries.dealt_stream import DealtStream
-from lifelong_lb.config.entries.experiences import Experiences
-from lifelong_lb.config.entries.fields import (
-    AtLeastOne,
-    AtLeastTwo,
-    NonNegative,
-    UnitInterval,
-    WholeNumber,
-)
-from lifelong_lb.config.entries.known_sequences import Clear10, Core50, Omniglot
-from lifelong_lb.config.entries.several_sources import Folders, Sources
-from lifelong_lb.config.entries.split_stream import SplitStream
-from lifelong_lb.config.entries.stream_base import OwnImages, StreamEntry
-from lifelong_lb.config.entries.transformed_streams import (
-    Permuted,
-    PermutedDigits,
-    PermutedMNIST,
-    Rotated,
-    RotatedDigits,
-    RotatedMNIST,
-)
-from lifelong_lb.config.entries.vector_streams import Vectors
+from lifelong_lb.config.entries.streams.base import OwnImages
+from lifelong_lb.config.entries.streams.dealt import DealtStream
+from lifelong_lb.config.entries.streams.experiences import Experiences
+from lifelong_lb.config.entries.streams.split import SplitStream
 from lifelong_lb.untrusted import quoted
-
-MAX_GENERATED = 2_000_000
-"""Maximum number of images of a generated stream, and 1 % of the maximum number of pixels."""
 
 FIVE_DATASETS = ("svhn", "mnist", "cifar10", "notmnist", "fashion-mnist")
 """The data sets of ``five-datasets``, in the order of their labels."""
@@ -233,83 +212,3 @@ class FiveDatasets(DealtStream):
                 f"must have each of {', '.join(FIVE_DATASETS)} once in order; got {quoted(list(self.order))}"
             )
         return self
-
-
-class Generated(DealtStream):
-    """Noisy copies of random class prototypes with adjustable task similarity: nothing to download.
-
-    Class k of experience t has the prototype sqrt(similarity) a_k + sqrt(1 - similarity) b_tk, with a and b independent
-    and normal, so the prototypes of class k in two experiences have the correlation ``similarity``. At 1 all
-    experiences are the same, at 0 they are independent. ``noise`` is the standard deviation of pixels around the
-    prototype, relative to that of the prototypes; see :class:`lifelong_lb.data.generated.GeneratedSource`.
-    """
-
-    name: Literal["generated"] = "generated"
-    experiences: AtLeastOne = 5
-    classes_per_experience: AtLeastTwo = 2
-    """Number of classes of each experience."""
-    similarity: UnitInterval = 0.5
-    """Correlation of the prototypes of class k in two experiences: at 1 all experiences are the same, at 0 they are
-    independent."""
-    noise: NonNegative = 3.0
-    """Standard deviation of pixels around the prototype, relative to that of the prototypes."""
-    image_size: AtLeastTwo = 8
-    """Pixels per side."""
-    train_images: AtLeastOne = 100
-    """Training images of each class."""
-    test_images: AtLeastOne = 50
-    """Test images of each class."""
-    data_seed: WholeNumber = 0
-    """Seed of the images; the study's seeds draw the order of the experiences."""
-
-    @model_validator(mode="after")
-    def _fits_in_memory(self) -> "Generated":
-        images = self.experiences * self.classes_per_experience * (self.train_images + self.test_images)
-        if images > MAX_GENERATED or images * self.image_size**2 > 100 * MAX_GENERATED:
-            raise ValueError(
-                f"must have at most {MAX_GENERATED:,} images and {100 * MAX_GENERATED:,} pixels altogether; got "
-                f"{images:,} images of {self.image_size} x {self.image_size}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _classes_differ(self) -> "Generated":
-        if self.scenario == "class-incremental" and self.similarity == 1 and self.experiences > 1:
-            raise ValueError("needs a similarity below 1 if it is class-incremental, else classes are equal; got 1")
-        return self
-
-
-STREAM_ENTRIES: dict[str, type[StreamEntry]] = {
-    "split-digits": SplitDigits,
-    "split-mnist": SplitMNIST,
-    "split-fashion-mnist": SplitFashionMNIST,
-    "split-cifar10": SplitCIFAR10,
-    "split-cifar100": SplitCIFAR100,
-    "split-tiny-imagenet": SplitTinyImageNet,
-    "split-cub200": SplitCUB200,
-    "split-svhn": SplitSVHN,
-    "split-kmnist": SplitKMNIST,
-    "split-emnist": SplitEMNIST,
-    "split-emnist-byclass": SplitEMNISTByClass,
-    "split-emnist-bymerge": SplitEMNISTByMerge,
-    "split-emnist-letters": SplitEMNISTLetters,
-    "split-emnist-digits": SplitEMNISTDigits,
-    "split-emnist-mnist": SplitEMNISTMNIST,
-    "split-stl10": SplitSTL10,
-    "split-eurosat": SplitEuroSAT,
-    "five-datasets": FiveDatasets,
-    "permuted-digits": PermutedDigits,
-    "permuted-mnist": PermutedMNIST,
-    "rotated-digits": RotatedDigits,
-    "rotated-mnist": RotatedMNIST,
-    "generated": Generated,
-    "split": Split,
-    "permuted": Permuted,
-    "rotated": Rotated,
-    "sources": Sources,
-    "folders": Folders,
-    "vectors": Vectors,
-    "core50": Core50,
-    "clear10": Clear10,
-    "omniglot": Omniglot,
-}
