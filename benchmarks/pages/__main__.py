@@ -14,7 +14,10 @@ from benchmarks.pages.markdown import PAGES, filled
 def all_tables() -> dict[str, list[str]]:
     """All tables by name."""
     modules = (lifelong, pretrained, published, small, streams)
-    return {name: lines for module in modules for name, lines in module.tables().items()}
+    named = [item for module in modules for item in module.tables().items()]
+    tables = dict(named)
+    assert len(tables) == len(named), "two tables have the same name"
+    return tables
 
 
 def main() -> None:

@@ -26,12 +26,14 @@ def published_rows() -> Chart | None:
 
 
 def learning_and_forgetting() -> Chart | None:
-    """Rules under fine-tuning and replay, at equal steps and equal gradients: the studies whose runs exist."""
+    """Rules under fine-tuning and replay, at equal steps and equal gradients: the complete studies."""
     parts = [
         lifelong.with_lookbehind(study).assign(strategy=f"{strategy}, equal {budget}")
         for study, (strategy, budget) in lifelong.STUDIES.items()
-        if (lifelong.FOLDER / study).exists()
+        if lifelong.complete(study)
     ]
+    if not parts:
+        return None
     runs = pd.concat(parts)
     return chart(runs.assign(rule=runs["rule"].map(lifelong.title)))
 
@@ -58,4 +60,10 @@ FIGURES = {
 def figures() -> dict[Path, bytes]:
     """All figures as SVG, by path."""
     drawn = {name: draw() for name, draw in FIGURES.items()}
-    return {FOLDER / f"{name}.svg": export(pages(one, CANVAS)[0], CANVAS, "svg") for name, one in drawn.items() if one}
+    return {FOLDER / f"{name}.svg": svg(one) for name, one in drawn.items() if one}
+
+
+def svg(one: Chart) -> bytes:
+    """Draw a chart on one sheet."""
+    (sheet,) = pages(one, CANVAS)
+    return export(sheet, CANVAS, "svg")

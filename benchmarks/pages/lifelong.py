@@ -58,12 +58,17 @@ def tuned_settings(study: str) -> list[str]:
 
 
 def rules(study: str) -> list[str]:
-    """Format the metrics of each rule in a study, in percent: mean ± sample standard deviation, and 95 % t interval."""
+    """Format the metrics of each rule in a study, in percent: mean ± sample standard deviation, and 95 % t interval.
+
+    Diverged runs are left out, and the number of seeds shows it.
+    """
     rows = []
+    ended = pd.read_csv(FOLDER / study / "results.csv")["rule"].value_counts()
     for rule, part in with_lookbehind(study).groupby("rule", sort=False):
+        done = str(len(part)) if len(part) == ended.get(rule, len(part)) else f"{len(part)} of {ended[rule]}"
         gradients = f"{part['gradient_evaluations'].median():,.0f}"
         cells = (percent(part[metric].tolist(), interval=True) for metric in METRICS)
-        rows.append([title(str(rule)), gradients, str(len(part)), *cells])
+        rows.append([title(str(rule)), gradients, done, *cells])
     return table(["rule", "gradients", "seeds", *(f"{metric.replace('_', ' ')}, %" for metric in METRICS)], rows)
 
 
@@ -120,10 +125,11 @@ def families() -> list[str]:
 
 
 def complete(study: str) -> bool:
-    """Whether all runs of a study, and of the one with lookbehind-sam beside it, are done."""
+    """Whether all runs of a study, and of the one with lookbehind-sam beside it, have ended."""
     needed = [FOLDER / name for name in {study, study.replace("gradients", "steps")}]
     return all(
-        folder.exists() and len(runs_of(folder)) == len(expand(read_study(folder / "chosen.yaml"))) for folder in needed
+        folder.exists() and len(pd.read_csv(folder / "results.csv")) == len(expand(read_study(folder / "chosen.yaml")))
+        for folder in needed
     )
 
 
@@ -138,11 +144,11 @@ def untuned(runs: pd.DataFrame) -> list[str]:
 
 def tables() -> dict[str, list[str]]:
     """Tables by name; those of studies without runs are left out."""
-    done = [study for study in STUDIES if (FOLDER / study).exists()]
+    begun = [study for study in STUDIES if (FOLDER / study).exists()]
     return {
         "bfloat16": precision(runs_of(FOLDER / "precision")),
-        **{f"settings of {study}": tuned_settings(study) for study in done},
-        **{f"rules in {study}": rules(study) for study in done},
+        **{f"settings of {study}": tuned_settings(study) for study in begun},
+        **{f"rules in {study}": rules(study) for study in begun if complete(study)},
         **({"families": families()} if any(map(complete, FAMILIES)) else {}),
         "untuned": untuned(runs_of(RESULTS / "split-cifar100-online")),
     }

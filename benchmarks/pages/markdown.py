@@ -13,7 +13,7 @@ RESULTS = BENCHMARKS / "results"
 PAGES = [BENCHMARKS / "RESULTS.md", *sorted((BENCHMARKS.parent / "docs" / "results").glob("*.md"))]
 RULES = {"none": "plain SGD", "sam": "SAM", "lookbehind-sam": "Lookbehind-SAM"}
 """Names of the rules that most studies compare."""
-PLACE = re.compile(r"(?m)^(<!-- table: ([^\n]+) -->\n\n)(?:\|.*\n)*")
+PLACE = re.compile(r"(?m)^<!-- table: ([^\n]+) -->\n+(?:\|.*\n)*\n*")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -62,4 +62,8 @@ def filled(page: str, tables: Mapping[str, Sequence[str]]) -> str:
     Raises:
         KeyError: for an unknown name.
     """
-    return PLACE.sub(lambda place: place[1] + "".join(f"{row}\n" for row in tables[place[2]]), page)
+
+    def rows(place: re.Match[str]) -> str:
+        return "\n".join([f"<!-- table: {place[1]} -->", "", *tables[place[1]], "", ""])
+
+    return f"{PLACE.sub(rows, page).rstrip()}\n"

@@ -30,17 +30,18 @@ def means(folders: Sequence[str], keys: tuple[str, ...], results: Path = FOLDER)
         results: folder of the result folders.
 
     Returns:
-        The lines of a table, in the order of the runs. No deviation for a single seed.
+        The lines of a table, in the order of the runs. No deviation for a single seed; ``-`` for a strategy that takes
+        no gradient and so has no rule.
     """
     runs = pd.concat([runs_of(results / folder) for folder in folders])
-    rows = [
-        [
-            *(display_name(label, "sgd") for label in labels),
-            str(len(group)),
-            *(percent(group[metric].tolist()) for metric in METRICS),
+    rows = []
+    for labels, group in runs.groupby(list(keys), sort=False):
+        optimized = (group["gradient_evaluations"] > 0).all()
+        names = [
+            display_name(label, "sgd") if optimized or key != "rule" else "-"
+            for key, label in zip(keys, labels, strict=True)
         ]
-        for labels, group in runs.groupby(list(keys), sort=False)
-    ]
+        rows.append([*names, str(len(group)), *(percent(group[metric].tolist()) for metric in METRICS)])
     return table([*keys, "seeds", *METRICS.values()], rows)
 
 

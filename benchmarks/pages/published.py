@@ -97,7 +97,8 @@ def with_rules(targets: pd.DataFrame) -> list[str]:
         runs = runs_of(RESULTS / "published" / row.folder)
         parts = [runs[runs["rule"] == rule] for rule in RULES]
         cells = [f"{percent(part['average_accuracy'])} ({percent([part['forgetting'].mean()])})" for part in parts]
-        rows.append([row.stream, row.strategy, str(len(parts[0])), *cells])
+        (seeds,) = {len(part) for part in parts}
+        rows.append([row.stream, row.strategy, str(seeds), *cells])
     return table(["stream", "strategy", "seeds", *RULES.values()], rows)
 
 

@@ -27,4 +27,8 @@ def means(study: str) -> list[str]:
 
 def tables() -> dict[str, list[str]]:
     """Tables by name."""
-    return {f"streams, {folder.name}": means(folder.name) for folder in sorted(FOLDER.iterdir())}
+    return {
+        f"streams, {folder.name}": means(folder.name)
+        for folder in sorted(FOLDER.iterdir())
+        if (folder / "results.csv").exists()
+    }

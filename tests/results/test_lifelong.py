@@ -1,13 +1,15 @@
 """Tables of the lifelong studies, against independent computations from the stored runs."""
 
+import json
 import re
 
 import pandas as pd
 import pytest
 from scipy.stats import t as student
 
-from benchmarks.pages.lifelong import FOLDER, family, tables
+from benchmarks.pages.lifelong import FOLDER, family, tables, title
 from benchmarks.pages.markdown import BENCHMARKS
+from lifelong_lb.config import expand, read_study
 
 TABLES = tables()
 PRECISION = pd.read_csv(FOLDER / "precision" / "results.csv")
@@ -43,14 +45,26 @@ def test_every_rule_and_metric_of_precisions_is_there():
 
 
 def test_the_chosen_settings_are_those_of_the_best_trials():
+    """They are also those of chosen.yaml and of the stored runs."""
     trials = pd.read_csv(FOLDER / "naive-steps" / "trials.csv")
-    best = trials.loc[trials.groupby("rule", sort=False)["average_accuracy"].idxmax()]
-    chosen = []
-    for trial in best.itertuples():
-        settings = dict(pair.split("=") for pair in trial.settings.split("; "))
-        rho = settings.get(f"{trial.rule}.rho", "")
-        chosen.append([settings["sgd.lr"], rho, f"{100 * trial.average_accuracy:.1f}"])
-    assert [row[1:] for row in rows("settings of naive-steps")] == chosen
+    printed = {rule: [float(cell) for cell in cells if cell] for rule, *cells in rows("settings of naive-steps")}
+    chosen = {}
+    study = read_study(FOLDER / "naive-steps" / "chosen.yaml")
+    for run in expand(study):
+        config = run.config
+        chosen.setdefault(study.rules[run.entries["rules"]].label, set()).add((
+            config.optimizer.lr,
+            getattr(config.rule, "rho", None),
+        ))
+    assert len(printed) == len(chosen) == 7
+    for label, settings in chosen.items():
+        ((lr, rho),) = settings
+        best = trials[trials["rule"] == label]["average_accuracy"].max()
+        expected = [lr, rho, 100 * best] if rho is not None else [lr, 100 * best]
+        assert printed[title(label)] == pytest.approx(expected, rel=1e-3)
+    for path in (FOLDER / "naive-steps" / "runs").glob("*/config.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        assert {(config["optimizer"]["lr"], config["rule"].get("rho"))} in chosen.values()
     assert [row[0] for row in rows("settings of naive-steps")][:5] == [
         "plain SGD",
         "SAM",
@@ -62,7 +76,7 @@ def test_the_chosen_settings_are_those_of_the_best_trials():
 
 def test_the_number_of_ended_runs_is_that_of_the_stored_ones():
     page = (BENCHMARKS.parent / "docs" / "results" / "learning-and-forgetting.md").read_text(encoding="utf-8")
-    (ended,) = re.findall(r"so far (\d+) of the 56 runs", page)
+    (ended,) = re.findall(r"(\d+) of the 56 runs have ended", page)
     assert int(ended) == (pd.read_csv(FOLDER / "naive-steps" / "results.csv")["status"] == "done").sum()
 
 

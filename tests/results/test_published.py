@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from scipy.stats import t as student
+from scipy.stats import ttest_ind
 
 from benchmarks.pages import published
 from benchmarks.pages.markdown import RESULTS, overlap
@@ -84,3 +85,32 @@ def test_overlap_of_intervals():
     assert overlap(spread([0.1, 0.2]), spread([0.3, 0.4])) == "yes"
     assert overlap(spread([0.10, 0.11]), spread([0.40, 0.41])) == "no"
     assert overlap(spread([0.1]), spread([0.1, 0.2])) == ""
+
+
+def test_sentences_about_strategies_hold():
+    runs = {path.parent.name: pd.read_csv(path) for path in (RESULTS / "published").glob("*/results.csv")}
+    values = TARGETS.dropna(subset="published")
+    seeds = [int((runs[folder]["rule"] == "none").sum()) for folder in values["folder"]]
+    assert (seeds.count(1), seeds.count(3)) == (5, 4)
+    lwf, gdumb = (
+        100 * runs[name].pivot(index="seed", columns="rule", values="average_accuracy")
+        for name in ("split-mnist-lwf", "split-mnist-gdumb")
+    )
+    lower = lwf.sub(lwf["none"], axis=0).drop(columns="none").to_numpy()
+    assert [round(lower.min(), 1), round(lower.max(), 1)] == [-1.6, -0.7]
+    signs = gdumb.sub(gdumb["none"], axis=0).drop(columns="none")
+    assert (signs > 0).any(axis=None)
+    assert (signs < 0).any(axis=None)
+    assert runs["permuted-mnist-agem"]["learning_accuracy"].between(0.9515, 0.957).all()
+
+
+def test_welch_tests_of_published_rows():
+    log = pd.read_csv(published.LIFELONG / "tag.csv")
+    found = pd.read_csv(published.LIFELONG / "published-rows" / "results.csv")
+    p = {}
+    for strategy in published.ROWS:
+        for metric in published.METRICS:
+            sides = (frame.loc[frame["strategy"] == strategy, metric] for frame in (log, found))
+            p[strategy, metric] = ttest_ind(*sides, equal_var=False).pvalue
+    assert [round(p.pop(("ewc", metric)), 3) for metric in ("average_accuracy", "learning_accuracy")] == [0.046, 0.035]
+    assert min(p.values()) > 0.18
