@@ -1,5 +1,7 @@
 """Learning and forgetting on Split-CIFAR-100, computed from results/lifelong/ and results/split-cifar100-online/."""
 
+import re
+
 import pandas as pd
 
 from benchmarks.pages.markdown import RESULTS, percent, runs_of, table
@@ -15,6 +17,7 @@ STUDIES = {
     "er-gradients": ("replay", "gradients"),
 }
 """Strategy and equal budget by study."""
+RATES = "learning-rates"
 FAMILIES = {"naive-steps": "1: equal steps", "naive-gradients": "2: equal gradients"}
 METRICS = ("average_accuracy", "learning_accuracy", "forgetting")
 COMPARED = ("forgetting", "learning_accuracy")
@@ -133,6 +136,23 @@ def complete(study: str) -> bool:
     )
 
 
+def learning_rates(runs: pd.DataFrame) -> list[str]:
+    """Format rules with several learning rates, in percent: mean ± sample standard deviation over seeds.
+
+    Args:
+        runs: completed runs of the study ``learning-rates``, as in ``results.csv``.
+
+    Returns:
+        The lines of a table.
+    """
+    rows = []
+    for (rule, optimizer), part in runs.groupby(["rule", "base_optimizer"], sort=False):
+        rate = re.fullmatch(r"sgd\(lr=(.+)\)", optimizer)
+        cells = (percent(part[metric].tolist()) for metric in METRICS)
+        rows.append([title(rule), rate[1], str(len(part)), *cells])
+    return table(["rule", "learning rate", "seeds", *(f"{metric.replace('_', ' ')}, %" for metric in METRICS)], rows)
+
+
 def untuned(runs: pd.DataFrame) -> list[str]:
     """Format the study of three seeds without tuning, in percent."""
     rows = []
@@ -150,5 +170,6 @@ def tables() -> dict[str, list[str]]:
         **{f"settings of {study}": tuned_settings(study) for study in begun},
         **{f"rules in {study}": rules(study) for study in begun if complete(study)},
         **({"families": families()} if any(map(complete, FAMILIES)) else {}),
+        **({"learning rates": learning_rates(runs_of(FOLDER / RATES))} if (FOLDER / RATES).exists() else {}),
         "untuned": untuned(runs_of(RESULTS / "split-cifar100-online")),
     }

@@ -2,13 +2,13 @@
 
 import json
 import re
+from itertools import product
 
 import pandas as pd
 import pytest
 from scipy.stats import t as student
 
 from benchmarks.pages.lifelong import FOLDER, family, tables, title
-from benchmarks.pages.markdown import BENCHMARKS
 from lifelong_lb.config import expand, read_study
 
 TABLES = tables()
@@ -74,10 +74,26 @@ def test_the_chosen_settings_are_those_of_the_best_trials():
     ]
 
 
-def test_the_number_of_ended_runs_is_that_of_the_stored_ones():
-    page = (BENCHMARKS.parent / "docs" / "results" / "learning-and-forgetting.md").read_text(encoding="utf-8")
-    (ended,) = re.findall(r"(\d+) of the 56 runs have ended", page)
-    assert int(ended) == (pd.read_csv(FOLDER / "naive-steps" / "results.csv")["status"] == "done").sum()
+def test_the_first_family_decides_what_the_pages_say():
+    runs = pd.read_csv(FOLDER / "naive-steps" / "results.csv")
+    comparisons = family(runs).set_index(["baseline", "metric"])
+    assert (comparisons["pairs"] == 8).all()
+    differences = (100 * comparisons["difference"]).round(1).to_dict()
+    assert differences == {
+        ("none", "forgetting"): -5.8,
+        ("none", "learning_accuracy"): -1.3,
+        ("sam", "forgetting"): 2.7,
+        ("sam", "learning_accuracy"): 0.4,
+    }
+    assert (comparisons["p_holm"] < 0.05).tolist() == [True, True, True, False]
+    by_rule = runs.pivot(index="seed", columns="rule", values=["forgetting", "learning_accuracy"])
+    for (baseline, metric), row in comparisons.iterrows():
+        paired = by_rule[metric]["lookbehind-sam"] - by_rule[metric][baseline]
+        signs = [sum(s * d for s, d in zip(one, paired, strict=True)) for one in product((1, -1), repeat=8)]
+        assert row["p"] == pytest.approx(sum(abs(s) >= abs(paired.sum()) - 1e-12 for s in signs) / 256)
+    learnt = runs.groupby("rule")["learning_accuracy"].mean()
+    assert learnt[learnt > learnt["none"]].index.tolist() == ["asam"]
+    assert round(runs["train_seconds"].sum() / 3600, 1) == 4.2
 
 
 def test_a_family_has_four_comparisons_corrected_together():

@@ -54,7 +54,7 @@ def test_every_figure_is_on_a_page():
 
 
 def test_the_front_page_is_short():
-    assert len((BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8").split()) < 1200
+    assert len((BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8").split()) < 1500
 
 
 def test_a_table_is_replaced_up_to_its_end():
