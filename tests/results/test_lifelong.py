@@ -96,6 +96,17 @@ def test_the_first_family_decides_what_the_pages_say():
     assert round(runs["train_seconds"].sum() / 3600, 1) == 4.2
 
 
+def test_most_of_the_difference_between_plain_sgd_and_sam_is_one_between_their_rates():
+    tuned = pd.read_csv(FOLDER / "naive-steps" / "results.csv").groupby("rule")["forgetting"].mean()
+    rates = pd.read_csv(FOLDER / "learning-rates" / "results.csv")
+    plain = rates[rates["rule"] == "none"].groupby("base_optimizer")["forgetting"].agg(["mean", "count"])
+    assert (plain["count"] == 3).all()
+    assert (100 * plain["mean"]).round(1).to_dict()["sgd(lr=0.03)"] == 24.6
+    at_the_rate_of_sam = plain["mean"]["sgd(lr=0.25)"]
+    assert (round(100 * at_the_rate_of_sam, 1), round(100 * tuned["none"], 1)) == (13.1, 19.6)
+    assert (tuned["none"] - at_the_rate_of_sam) / (tuned["none"] - tuned["sam"]) > 0.7
+
+
 def test_a_family_has_four_comparisons_corrected_together():
     """Eight seeds of one sign: p = 2 / 256 each; three of these, and one with half of the signs turned (p = 1)."""
     tenths = [0.1 * (seed + 1) for seed in range(8)]
