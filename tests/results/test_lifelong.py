@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import t as student
 
 from benchmarks.pages.lifelong import FOLDER, family, tables, title
+from benchmarks.pages.markdown import BENCHMARKS
 from lifelong_lb.config import expand, read_study
 
 TABLES = tables()
@@ -44,34 +45,31 @@ def test_every_rule_and_metric_of_precisions_is_there():
     assert len(PRECISION) == 12
 
 
-def test_the_chosen_settings_are_those_of_the_best_trials():
+@pytest.mark.parametrize(("name", "rules"), [("naive-steps", 7), ("naive-gradients", 2)])
+def test_the_chosen_settings_are_those_of_the_best_trials(name, rules):
     """They are also those of chosen.yaml and of the stored runs."""
-    trials = pd.read_csv(FOLDER / "naive-steps" / "trials.csv")
-    printed = {rule: [float(cell) for cell in cells if cell] for rule, *cells in rows("settings of naive-steps")}
+    trials = pd.read_csv(FOLDER / name / "trials.csv")
+    printed = {rule: [float(cell) for cell in cells if cell] for rule, *cells in rows(f"settings of {name}")}
     chosen = {}
-    study = read_study(FOLDER / "naive-steps" / "chosen.yaml")
+    study = read_study(FOLDER / name / "chosen.yaml")
     for run in expand(study):
-        config = run.config
-        chosen.setdefault(study.rules[run.entries["rules"]].label, set()).add((
-            config.optimizer.lr,
-            getattr(config.rule, "rho", None),
-        ))
-    assert len(printed) == len(chosen) == 7
+        settings = (run.config.optimizer.lr, getattr(run.config.rule, "rho", None))
+        chosen.setdefault(study.rules[run.entries["rules"]].label, set()).add(settings)
+    assert len(printed) == len(chosen) == rules
     for label, settings in chosen.items():
         ((lr, rho),) = settings
-        best = trials[trials["rule"] == label]["average_accuracy"].max()
+        best = trials[trials["rule"] == (label or "none")]["average_accuracy"].max()
         expected = [lr, rho, 100 * best] if rho is not None else [lr, 100 * best]
-        assert printed[title(label)] == pytest.approx(expected, rel=1e-3)
-    for path in (FOLDER / "naive-steps" / "runs").glob("*/config.json"):
+        assert printed[title(label or "none")] == pytest.approx(expected, rel=1e-3)
+    for path in (FOLDER / name / "runs").glob("*/config.json"):
         config = json.loads(path.read_text(encoding="utf-8"))
         assert {(config["optimizer"]["lr"], config["rule"].get("rho"))} in chosen.values()
-    assert [row[0] for row in rows("settings of naive-steps")][:5] == [
-        "plain SGD",
-        "SAM",
-        "ASAM",
-        "Multistep-SAM",
-        "Lookbehind-SAM",
-    ]
+
+
+def test_the_number_of_ended_runs_is_that_of_the_stored_ones():
+    page = (BENCHMARKS.parent / "docs" / "results" / "learning-and-forgetting.md").read_text(encoding="utf-8")
+    (ended,) = re.findall(r"(\d+) of the 16 runs has ended", page)
+    assert int(ended) == (pd.read_csv(FOLDER / "naive-gradients" / "results.csv")["status"] == "done").sum()
 
 
 def test_the_first_family_decides_what_the_pages_say():
