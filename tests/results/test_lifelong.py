@@ -97,12 +97,19 @@ def test_the_first_family_decides_what_the_pages_say():
 def test_most_of_the_difference_between_plain_sgd_and_sam_is_one_between_their_rates():
     tuned = pd.read_csv(FOLDER / "naive-steps" / "results.csv").groupby("rule")["forgetting"].mean()
     rates = pd.read_csv(FOLDER / "learning-rates" / "results.csv")
-    plain = rates[rates["rule"] == "none"].groupby("base_optimizer")["forgetting"].agg(["mean", "count"])
-    assert (plain["count"] == 3).all()
-    assert (100 * plain["mean"]).round(1).to_dict()["sgd(lr=0.03)"] == 24.6
-    at_the_rate_of_sam = plain["mean"]["sgd(lr=0.25)"]
-    assert (round(100 * at_the_rate_of_sam, 1), round(100 * tuned["none"], 1)) == (13.1, 19.6)
-    assert (tuned["none"] - at_the_rate_of_sam) / (tuned["none"] - tuned["sam"]) > 0.7
+    by_rule = rates.groupby(["rule", "base_optimizer"])[["forgetting", "average_accuracy"]].agg(["mean", "count"])
+    assert (by_rule["forgetting", "count"] == 3).all()
+    forgetting = 100 * by_rule["forgetting", "mean"].unstack("rule")
+    forgetting.index = [float(label[len("sgd(lr=") : -1]) for label in forgetting.index]
+    assert forgetting["none"].round(1).to_dict() == {0.03: 24.6, 0.1: 17.1, 0.25: 13.1}
+    assert round(100 * tuned["none"], 1) == 19.6
+    assert (100 * tuned["none"] - forgetting["none"][0.25]) / (100 * (tuned["none"] - tuned["sam"])) > 0.7
+    less = forgetting["none"] - forgetting["sam"]
+    assert (round(less.min(), 1), round(less.max(), 1)) == (2.7, 11.2)
+    assert (forgetting["lookbehind-sam"] < forgetting["sam"]).tolist() == [True, False, False]
+    assert abs(forgetting["lookbehind-sam"][0.25] - forgetting["none"][0.25]) < 0.1
+    accuracy = by_rule["average_accuracy", "mean"].unstack("rule")
+    assert (accuracy[["none", "sam"]].idxmax() == "sgd(lr=0.25)").all()
 
 
 def test_a_family_has_four_comparisons_corrected_together():
