@@ -1,1 +1,1 @@
-"""Tables of RESULTS.md and docs/results/, computed from the stored results."""
+"""Tables and figures of RESULTS.md and docs/results/, computed from the stored results."""

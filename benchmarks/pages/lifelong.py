@@ -1,10 +1,11 @@
 """Learning and forgetting on Split-CIFAR-100, computed from results/lifelong/ and results/split-cifar100-online/."""
 
 import re
+from functools import cache
 
 import pandas as pd
 
-from benchmarks.pages.markdown import RESULTS, percent, runs_of, table
+from benchmarks.pages.markdown import METRICS, RESULTS, percent, runs_of, table
 from lifelong_lb.config import expand, read_study
 from lifelong_lb.evaluation import compare, holm
 from lifelong_lb.reports.names import display_name
@@ -19,7 +20,6 @@ STUDIES = {
 """Strategy and equal budget by study."""
 RATES = "learning-rates"
 FAMILIES = {"naive-steps": "1: equal steps", "naive-gradients": "2: equal gradients"}
-METRICS = ("average_accuracy", "learning_accuracy", "forgetting")
 COMPARED = ("forgetting", "learning_accuracy")
 
 
@@ -72,7 +72,7 @@ def rules(study: str) -> list[str]:
         gradients = f"{part['gradient_evaluations'].median():,.0f}"
         cells = (percent(part[metric].tolist(), interval=True) for metric in METRICS)
         rows.append([title(str(rule)), gradients, done, *cells])
-    return table(["rule", "gradients", "seeds", *(f"{metric.replace('_', ' ')}, %" for metric in METRICS)], rows)
+    return table(["rule", "gradients", "seeds", *METRICS.values()], rows)
 
 
 def with_lookbehind(study: str) -> pd.DataFrame:
@@ -127,6 +127,7 @@ def families() -> list[str]:
     return table(header, rows)
 
 
+@cache
 def complete(study: str) -> bool:
     """Whether all runs of a study, and of the one with lookbehind-sam beside it, have ended."""
     needed = [FOLDER / name for name in {study, study.replace("gradients", "steps")}]
@@ -150,7 +151,7 @@ def learning_rates(runs: pd.DataFrame) -> list[str]:
         rate = re.fullmatch(r"sgd\(lr=(.+)\)", optimizer)
         cells = (percent(part[metric].tolist()) for metric in METRICS)
         rows.append([title(rule), rate[1], str(len(part)), *cells])
-    return table(["rule", "learning rate", "seeds", *(f"{metric.replace('_', ' ')}, %" for metric in METRICS)], rows)
+    return table(["rule", "learning rate", "seeds", *METRICS.values()], rows)
 
 
 def untuned(runs: pd.DataFrame) -> list[str]:
@@ -158,8 +159,8 @@ def untuned(runs: pd.DataFrame) -> list[str]:
     rows = []
     for rule, part in runs.groupby("rule", sort=False):
         cells = (percent(part[metric].tolist(), interval=True) for metric in METRICS)
-        rows.append([display_name(str(rule), "sgd"), f"{part['gradient_evaluations'].iloc[0]:,.0f}", *cells])
-    return table(["rule", "gradients", *(f"{metric.replace('_', ' ')}, %" for metric in METRICS)], rows)
+        rows.append([title(str(rule)), f"{part['gradient_evaluations'].iloc[0]:,.0f}", *cells])
+    return table(["rule", "gradients", *METRICS.values()], rows)
 
 
 def tables() -> dict[str, list[str]]:

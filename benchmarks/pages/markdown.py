@@ -13,6 +13,12 @@ RESULTS = BENCHMARKS / "results"
 PAGES = [BENCHMARKS / "RESULTS.md", *sorted((BENCHMARKS.parent / "docs" / "results").glob("*.md"))]
 RULES = {"none": "plain SGD", "sam": "SAM", "lookbehind-sam": "Lookbehind-SAM"}
 """Names of the rules that most studies compare."""
+METRICS = {
+    "average_accuracy": "average accuracy, %",
+    "learning_accuracy": "learning accuracy, %",
+    "forgetting": "forgetting, %",
+}
+"""Headings of the metrics in most tables."""
 PLACE = re.compile(r"(?m)^<!-- table: ([^\n]+) -->\n+(?:\|.*\n)*\n*")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.pages.markdown import RESULTS, percent, runs_of, table
+from benchmarks.pages.markdown import METRICS, RESULTS, percent, runs_of, table
 from lifelong_lb.reports.names import display_name
 
 FOLDER = RESULTS / "pretrained"
@@ -14,11 +14,6 @@ HEADS, REFERENCES, PARTS = (
     "split-cifar100-closed-form",
     "parts-of-efficientnet-lite0",
 )
-METRICS = {
-    "average_accuracy": "average accuracy, %",
-    "learning_accuracy": "learning accuracy, %",
-    "forgetting": "forgetting, %",
-}
 
 
 def means(folders: Sequence[str], keys: tuple[str, ...], results: Path = FOLDER) -> list[str]:

@@ -1,4 +1,4 @@
-"""Small studies, computed from results/all-strategies*/, results/batch-norm/ and results/class-incremental/."""
+"""Small studies, computed from results/all-strategies*/ and results/class-incremental/."""
 
 from benchmarks.pages.markdown import RESULTS, RULES, percent, runs_of, table
 from lifelong_lb.reports.names import display_name

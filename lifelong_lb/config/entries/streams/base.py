@@ -34,6 +34,21 @@ Normalise = Annotated[
 Scenario = Literal["task-incremental", "class-incremental", "domain-incremental"]
 
 
+def check_pairs(key: str, statistics: str | tuple[tuple[float, ...], tuple[float, ...]]) -> None:
+    """Check that given statistics have a mean and a deviation per channel or feature.
+
+    Args:
+        key: their key in the study file.
+        statistics: means and deviations, or the name of a way to choose them.
+
+    Raises:
+        ValueError: if their numbers differ.
+    """
+    if not isinstance(statistics, str) and len(statistics[0]) != len(statistics[1]):
+        means, deviations = map(len, statistics)
+        raise ValueError(f"{key} must have as many means as deviations; got {means} and {deviations}")
+
+
 class StreamEntry(Entry):
     """A sequence of experiences.
 
@@ -115,9 +130,7 @@ class StreamEntry(Entry):
 
     @model_validator(mode="after")
     def _a_pair_per_channel(self) -> "StreamEntry":
-        if not isinstance(self.normalise, str) and len(self.normalise[0]) != len(self.normalise[1]):
-            means, deviations = map(len, self.normalise)
-            raise ValueError(f"normalise must have as many means as deviations; got {means} and {deviations}")
+        check_pairs("normalise", self.normalise)
         return self
 
     @model_validator(mode="after")

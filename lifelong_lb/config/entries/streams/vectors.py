@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from lifelong_lb.config.entries.fields import Float, Positive, SourcePath
-from lifelong_lb.config.entries.streams.base import FromFiles
+from lifelong_lb.config.entries.streams.base import FromFiles, check_pairs
 from lifelong_lb.config.entries.streams.experiences import Experiences
 from lifelong_lb.config.entries.streams.split import SplitStream
 from lifelong_lb.untrusted import quoted
@@ -46,7 +46,5 @@ class Vectors(FromFiles, SplitStream):
 
     @model_validator(mode="after")
     def _numbers_of_both(self) -> "Vectors":
-        if not isinstance(self.standardise, str) and len(self.standardise[0]) != len(self.standardise[1]):
-            means, deviations = map(len, self.standardise)
-            raise ValueError(f"standardise must have as many means as deviations; got {means} and {deviations}")
+        check_pairs("standardise", self.standardise)
         return self
