@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import t as student
 
 from benchmarks.pages.lifelong import FOLDER, complete, family, tables, title, with_lookbehind
+from benchmarks.pages.markdown import BENCHMARKS
 from lifelong_lb.config import expand, read_study
 
 TABLES = tables()
@@ -44,7 +45,9 @@ def test_every_rule_and_metric_of_precisions_is_there():
     assert len(PRECISION) == 12
 
 
-@pytest.mark.parametrize(("name", "rules"), [("naive-steps", 7), ("naive-gradients", 2)])
+@pytest.mark.parametrize(
+    ("name", "rules"), [("naive-steps", 7), ("naive-gradients", 2), ("er-steps", 4), ("er-gradients", 2)]
+)
 def test_the_chosen_settings_are_those_of_the_best_trials(name, rules):
     """They are also those of chosen.yaml and of the stored runs."""
     trials = pd.read_csv(FOLDER / name / "trials.csv")
@@ -101,6 +104,17 @@ def test_sentences_about_fine_tuning():
     assert (by_seed["lookbehind-sam"] < by_seed["sam"]).sum() == 6
     own = gradients[gradients["rule"] != "lookbehind-sam"]
     assert [round(runs["train_seconds"].sum() / 3600, 1) for runs in (steps, own)] == [4.2, 1.1]
+
+
+def test_the_numbers_of_ended_runs_are_those_of_the_stored_ones():
+    page = (BENCHMARKS.parent / "docs" / "results" / "learning-and-forgetting.md").read_text(encoding="utf-8")
+    (ended,) = re.findall(
+        r"(\d+) of the 24 runs at\s+equal steps and (\d+) of the 12 at equal gradients have ended", page
+    )
+    stored = [
+        (pd.read_csv(FOLDER / name / "results.csv")["status"] == "done").sum() for name in ("er-steps", "er-gradients")
+    ]
+    assert list(map(int, ended)) == stored
 
 
 def test_most_of_the_difference_between_plain_sgd_and_sam_is_one_between_their_rates():
