@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,7 @@ STUDIES = {
 RATES = "learning-rates"
 FAMILIES = {"naive-steps": "1: equal steps", "naive-gradients": "2: equal gradients"}
 COMPARED = ("forgetting", "learning_accuracy")
+DIFFERENCE = ("Lookbehind-SAM minus", "metric", "seeds", "difference, points", "95 % interval")
 
 
 def title(rule: str) -> str:
@@ -108,23 +110,26 @@ def families() -> list[str]:
     """Format the families of the studies that are complete, in points: nothing is tested before."""
     rows = []
     for study, name in FAMILIES.items():
-        if not complete(study):
-            continue
-        for c in family(with_lookbehind(study)).itertuples():
-            ends = f"{100 * c.low:+.1f} to {100 * c.high:+.1f}"
-            numbers = [str(c.pairs), f"{100 * c.difference:+.1f}", ends, f"{c.p:.4f}", f"{c.p_holm:.3f}"]
-            rows.append([name, title(c.baseline), c.metric.replace("_", " "), *numbers])
-    header = [
-        "family",
-        "Lookbehind-SAM minus",
-        "metric",
-        "seeds",
-        "difference, points",
-        "95 % interval",
-        "p",
-        "p, Holm",
-    ]
-    return table(header, rows)
+        if complete(study):
+            for c in family(with_lookbehind(study)).itertuples():
+                rows.append([name, *difference(c), f"{c.p:.4f}", f"{c.p_holm:.3f}"])
+    return table(["family", *DIFFERENCE, "p", "p, Holm"], rows)
+
+
+def intervals() -> list[str]:
+    """Format the same differences with replay, in points, without tests: their seeds are too few."""
+    rows = []
+    for study, (strategy, budget) in STUDIES.items():
+        if strategy == "replay" and complete(study):
+            rows.extend([f"equal {budget}", *difference(c)] for c in family(with_lookbehind(study)).itertuples())
+    return table(["budget", *DIFFERENCE], rows)
+
+
+def difference(comparison: Any) -> list[str]:
+    """Format a row of :func:`family` as the cells below :data:`DIFFERENCE`."""
+    c = comparison
+    ends = f"{100 * c.low:+.1f} to {100 * c.high:+.1f}"
+    return [title(c.baseline), c.metric.replace("_", " "), str(c.pairs), f"{100 * c.difference:+.1f}", ends]
 
 
 @cache
@@ -171,6 +176,7 @@ def tables() -> dict[str, list[str]]:
         **{f"settings of {study}": tuned_settings(study) for study in begun},
         **{f"rules in {study}": rules(study) for study in begun if complete(study)},
         **({"families": families()} if any(map(complete, FAMILIES)) else {}),
+        **({"differences with replay": intervals()} if complete("er-steps") else {}),
         **({"learning rates": learning_rates(runs_of(FOLDER / RATES))} if (FOLDER / RATES).exists() else {}),
         "untuned": untuned(runs_of(RESULTS / "split-cifar100-online")),
     }
