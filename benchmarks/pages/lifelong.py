@@ -125,9 +125,8 @@ def intervals() -> list[str]:
     return table(["budget", *DIFFERENCE], rows)
 
 
-def difference(comparison: Any) -> list[str]:
-    """Format a row of :func:`family` as the cells below :data:`DIFFERENCE`."""
-    c = comparison
+def difference(c: Any) -> list[str]:
+    """Format a row of :func:`family`, a comparison, as the cells below :data:`DIFFERENCE`."""
     ends = f"{100 * c.low:+.1f} to {100 * c.high:+.1f}"
     return [title(c.baseline), c.metric.replace("_", " "), str(c.pairs), f"{100 * c.difference:+.1f}", ends]
 
